@@ -1,0 +1,208 @@
+//! The configuration: YAML in, a typed value that can't be wrong or every fault at once out.
+//!
+//! [`Config::load`] is the only way in. The raw YAML types are private to this folder, and so is the YAML
+//! library. What leaves it is complete: every default filled in, every address canonical, every cross-check
+//! done, so that no other module validates anything again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::route::{Asn, AttributeOverrides, Ladder, NextHop, Prefix};
+use crate::vm::{Uuid, VmName};
+
+/// The effective configuration of this host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where it came from.
+    pub source: Source,
+    /// `libvirt`
+    pub libvirt: Libvirt,
+    /// `exabgp`
+    pub exabgp: Exabgp,
+    /// `bgp`
+    pub bgp: Bgp,
+    /// `mobility`
+    pub mobility: Mobility,
+    /// VMs that this host never announces.
+    pub hold: BTreeSet<VmName>,
+    /// `http`
+    pub http: Http,
+    /// `log`
+    pub log: Log,
+    /// The fleet's VMs with their service addresses.
+    pub vms: BTreeMap<VmName, Arc<Vm>>,
+}
+
+/// Identity of what was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The main file, as given.
+    pub path: PathBuf,
+    /// SHA-256 of the main file's bytes, lower-case hex.
+    pub sha256: String,
+    /// SHA-256 of the VM map alone in a canonical form, lower-case hex: equal on hosts with equal maps,
+    /// however these are split over files, ordered, or spelt.
+    pub vms_sha256: String,
+}
+
+/// `libvirt`: where VMs are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Libvirt {
+    /// Any libvirt URI.
+    pub uri: String,
+    /// Open a connection that may change VMs; roamd itself never does.
+    pub read_write: bool,
+    /// How often everything is listed, as a safety net under the events.
+    pub resync: Duration,
+    /// How long libvirt may be unreachable before routes fall to `unsure`.
+    pub lease: Duration,
+}
+
+/// `exabgp`: how routes are made known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exabgp {
+    /// The way to ExaBGP.
+    pub transport: Transport,
+    /// Where `roamd relay` connects.
+    pub socket: PathBuf,
+    /// Group that may connect.
+    pub socket_group: Option<String>,
+    /// How long the relay waits for a heartbeat before it announces the last wills.
+    pub lease: Duration,
+    /// What becomes of the routes when the agent is stopped.
+    pub on_stop: OnStop,
+}
+
+/// `exabgp.transport`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Through `roamd relay`, ExaBGP's API process.
+    Relay,
+    /// The agent is itself ExaBGP's API process.
+    Child,
+    /// Commands go to stdout and nothing is expected back.
+    Print,
+}
+
+/// `exabgp.on_stop`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnStop {
+    /// Routes stay, under the lease.
+    Keep,
+    /// Routes are withdrawn first.
+    Withdraw,
+}
+
+/// `bgp`: what is announced, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bgp {
+    /// This host's own AS.
+    pub local_as: Asn,
+    /// Prepends of one step of the ladder.
+    pub prepend_step: u8,
+    /// Next hop of IPv4 routes.
+    pub next_hop: NextHop,
+    /// Next hop of IPv6 routes; there is one whenever a VM has an IPv6 service address.
+    pub next_hop_v6: Option<NextHop>,
+    /// The neighbors to announce to; empty: all that ExaBGP lets this process speak to.
+    pub neighbors: BTreeSet<IpAddr>,
+    /// Nothing outside is ever announced; `None`: no limit.
+    pub allowed_prefixes: Option<Vec<IpNet>>,
+    /// Attributes for every route.
+    pub attributes: AttributeOverrides,
+    /// The rungs' attributes: `preference` over the defaults, made of `local_as`, `mark` and `prepend_step`.
+    pub ladder: Ladder,
+}
+
+/// `mobility`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mobility {
+    /// Announce a frozen copy that is being filled here on the rung `standby`.
+    pub standby: bool,
+    /// How long a VM that began to execute here stays on the rung `arrived`.
+    pub settle: Duration,
+    /// What becomes of a VM that stands still.
+    pub frozen: Frozen,
+}
+
+/// `mobility.frozen`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frozen {
+    /// Its route stands on the rung `standby`.
+    Standby,
+    /// Its route stays on the rung `active`.
+    Active,
+    /// It has no route.
+    Withdraw,
+}
+
+/// `http`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Where the REST view is served.
+    pub listen: Listen,
+    /// File with the bearer token; there is one whenever `listen` reaches beyond loopback.
+    pub token_file: Option<PathBuf>,
+    /// Further `Host` headers to accept, lower case, without port.
+    pub hosts: BTreeSet<String>,
+}
+
+/// `http.listen`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A unix socket at an absolute path.
+    Unix(PathBuf),
+}
+
+/// `log`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The least important level that is written.
+    pub level: LogLevel,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// `log.level`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// A person must act.
+    Error,
+    /// Would wake someone at three in the morning.
+    Warn,
+    /// What an operator reads the next day.
+    Info,
+    /// Each decision.
+    Debug,
+    /// Each line that is exchanged.
+    Trace,
+}
+
+/// `log.format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A VM of the fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vm {
+    /// The key in `vms`.
+    pub name: VmName,
+    /// Only the domain with this identity may use the addresses, under whatever name it runs.
+    pub uuid: Option<Uuid>,
+    /// The prefixes that lead to it, in the order of the file; no two VMs' overlap.
+    pub service_ips: Vec<Prefix>,
+    /// Attributes of its routes.
+    pub attributes: AttributeOverrides,
+}

@@ -1,0 +1,3 @@
+//! The `roamd` program: everything is in the library.
+
+fn main() {}

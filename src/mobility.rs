@@ -1,0 +1,1 @@
+//! Facts about VMs to desired routes. Pure.

@@ -1,0 +1,241 @@
+//! What is published of the state: one immutable value, replaced whole.
+//!
+//! The agent builds a [`Snapshot`] after it has acted and puts it into a `watch` channel; HTTP serves from the
+//! newest one, so it answers while libvirt or ExaBGP hang, and can't slow the agent down. The field names are
+//! the REST contract.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::config::Config;
+use crate::exabgp::NeighborState;
+use crate::route::{Attributes, NextHop, Prefix, Rung};
+use crate::vm::{Presence, Uuid, VmName, as_text};
+
+/// A point in wall-clock time, shown as RFC 3339 UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub jiff::Timestamp);
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        as_text(self, serializer)
+    }
+}
+
+/// The published state of this host.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Grows by one with each change.
+    pub generation: u64,
+    /// The host's name.
+    pub host: Arc<str>,
+    /// When this agent started.
+    pub started_at: Timestamp,
+    /// The configuration in force; VMs that are not on this host are known from it alone.
+    pub config: Arc<Config>,
+    /// How and when it was loaded.
+    pub config_status: ConfigStatus,
+    /// Why the agent is not ready; empty: it is.
+    pub not_ready: Vec<NotReady>,
+    /// libvirt's health.
+    pub libvirt: LibvirtStatus,
+    /// ExaBGP's health.
+    pub exabgp: ExabgpStatus,
+    /// The VMs that libvirt knows here, and those with a route that is not settled yet. A managed VM stands
+    /// under its name in the configuration, any other under its domain name.
+    pub vms: BTreeMap<VmName, Arc<VmView>>,
+    /// Every route that is wanted, announced, or on its way out.
+    pub routes: BTreeMap<Prefix, Arc<RouteView>>,
+}
+
+/// A reason why `/readyz` answers 503.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotReady {
+    /// The part: `libvirt`, `exabgp`, `neighbors`, `routes`, `config`.
+    pub part: &'static str,
+    /// What is missing, in words.
+    pub reason: String,
+}
+
+/// `status.config`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigStatus {
+    /// The main file.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// SHA-256 of the VM map alone.
+    pub vms_sha256: String,
+    /// When it was loaded.
+    pub loaded_at: Timestamp,
+    /// Faults of a later load that was refused.
+    pub errors: Vec<String>,
+}
+
+/// `status.libvirt`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LibvirtStatus {
+    /// The URI that is watched.
+    pub uri: String,
+    /// Whether a connection is open and subscribed.
+    pub connected: bool,
+    /// Since when it is so; `null` before the first attempt has ended.
+    pub since: Option<Timestamp>,
+    /// libvirt's version, of the last connection.
+    pub version: Option<String>,
+    /// Why there is no connection.
+    pub error: Option<String>,
+}
+
+/// `status.exabgp`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExabgpStatus {
+    /// `relay`, `child` or `print`.
+    pub transport: &'static str,
+    /// Whether ExaBGP answers; with `print`, whether stdout takes commands.
+    pub connected: bool,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
+    /// ExaBGP's version.
+    pub version: Option<String>,
+    /// Identity of this life of ExaBGP.
+    pub epoch: Option<String>,
+    /// The BGP sessions.
+    pub neighbors: Vec<NeighborView>,
+    /// Why it does not answer, or what is wrong with what it says.
+    pub error: Option<String>,
+}
+
+/// An entry of `status.exabgp.neighbors`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeighborView {
+    /// The neighbor's address.
+    pub address: IpAddr,
+    /// The neighbor's AS.
+    pub asn: u32,
+    /// `down`, `connected` or `up`.
+    #[serde(serialize_with = "as_text")]
+    pub state: NeighborState,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
+impl fmt::Display for NeighborState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "down",
+            Self::Connected => "connected",
+            Self::Up => "up",
+        })
+    }
+}
+
+/// An entry of `vms`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VmView {
+    /// The name in the configuration, else libvirt's.
+    pub name: VmName,
+    /// libvirt's identity of it, else the configured pin.
+    pub uuid: Option<Uuid>,
+    /// Whether the configuration gives it service addresses and lets this very domain use them.
+    pub managed: bool,
+    /// How far it is on this host.
+    pub presence: Presence,
+    /// The rung of its routes; `null`: it has none.
+    pub preference: Option<Rung>,
+    /// libvirt's last known state.
+    pub state: Option<&'static str>,
+    /// libvirt's last known reason.
+    pub reason: Option<String>,
+    /// Since when it has this presence; `null` where it was never seen here.
+    pub since: Option<Timestamp>,
+    /// The configured addresses: a host address bare, a routed prefix with its length.
+    pub service_ips: Vec<String>,
+    /// Its routes.
+    pub routes: Vec<Arc<RouteView>>,
+    /// The last migration that this agent has seen of it.
+    pub last_migration: Option<MigrationView>,
+}
+
+/// A migration of a VM to or from this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MigrationView {
+    /// To this host, or away from it.
+    pub direction: Direction,
+    /// When it was first seen: the frozen copy for `in`, the switch-over for `out`.
+    pub started_at: Timestamp,
+    /// How it went.
+    pub outcome: MigrationOutcome,
+}
+
+/// Which way a migration went, seen from this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To this host.
+    In,
+    /// Away from this host.
+    Out,
+}
+
+/// How a migration went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MigrationOutcome {
+    /// It goes on.
+    Running,
+    /// The VM executes at the destination.
+    Completed,
+    /// The VM executes at the source again, or nowhere.
+    Failed,
+}
+
+/// An entry of `routes`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteView {
+    /// What is reached.
+    pub prefix: Prefix,
+    /// The VM that it leads to; `null` for a route of ours that was found in ExaBGP and belongs to no VM.
+    pub vm: Option<VmName>,
+    /// Its rung, or the one it had when it is being withdrawn.
+    pub preference: Rung,
+    /// Its next hop.
+    pub next_hop: NextHop,
+    /// What goes with it.
+    pub attributes: Arc<Attributes>,
+    /// How far ExaBGP is with it.
+    pub state: RouteState,
+    /// Since when it is so.
+    pub since: Timestamp,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// How far ExaBGP is with a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteState {
+    /// Wanted, not acknowledged yet.
+    Pending,
+    /// Acknowledged as wanted.
+    Announced,
+    /// No longer wanted, the withdraw is not acknowledged or not repeated yet.
+    Withdrawing,
+    /// ExaBGP refused it; it is tried again.
+    Failed,
+}
+
+impl RouteState {
+    /// Every state, in the order of the status counts.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Announced, Self::Withdrawing, Self::Failed];
+}
