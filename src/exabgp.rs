@@ -9,8 +9,8 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::plan::Step;
-use crate::route::{Attributes, NextHop, Prefix, Rung};
+use crate::plan::{FoundRoute, Outcome, Step};
+use crate::route::Prefix;
 
 /// Something that ExaBGP is to be told or asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,29 +61,6 @@ pub enum Report {
         /// Why, in words.
         reason: String,
     },
-}
-
-/// What became of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// ExaBGP took it into its RIB (`done`); with `print`, it is written.
-    Acknowledged,
-    /// ExaBGP said `error`. The reason is in ExaBGP's own log only; this says what was refused.
-    Refused(String),
-}
-
-/// A route with our mark that stands in ExaBGP's table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundRoute {
-    /// What is reached.
-    pub prefix: Prefix,
-    /// The rung in its mark.
-    pub rung: Rung,
-    /// The next hop as ExaBGP shows it.
-    pub next_hop: NextHop,
-    /// The attributes as ExaBGP shows them; `local_preference` is 0 where ExaBGP shows none, `as_path_prepend`
-    /// is the number of own AS numbers above one.
-    pub attributes: Attributes,
 }
 
 /// A BGP neighbor as ExaBGP tells it.

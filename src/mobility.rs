@@ -1,1 +1,457 @@
-//! Facts about VMs to desired routes. Pure.
+//! Mobility: facts about VMs to presence, preference and desired routes. Pure.
+//!
+//! [`Mobility`] is fed what libvirt says (events, lists, single looks), what was found in ExaBGP's table, and
+//! the time; it answers which VMs' routes may have changed and which VMs must be looked at. It owns what is
+//! known of each VM and nothing else: no runtime, no clock, no log. Called by the agent only.
+//!
+//! - `verdict.rs`: the decision tables, one for events, one for states.
+//! - `track.rs`: what is known of one VM, and how a verdict changes it.
+//! - `desired.rs`: presence to rung to routes.
+//! - `migration.rs`: which changes of presence are a migration.
+//!
+//! An event decides by its own arguments where they suffice, and asks for a look where they don't. A list or
+//! a look never overrules an event that is newer than the question. So events in any order, a lost event, an
+//! overflow and a restart all end in the same place as a list that is taken last.
+
+mod desired;
+mod migration;
+mod track;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use migration::Migration;
+pub use track::Cause;
+
+use crate::config::{Config, Vm};
+use crate::route::{Prefix, Rung};
+use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, Uuid, VmName, VmState};
+use track::{Found, Track};
+
+/// What is known of the VMs on this host.
+#[derive(Debug)]
+pub struct Mobility {
+    config: Arc<Config>,
+    pins: BTreeMap<Uuid, VmName>,
+    owners: BTreeMap<Prefix, VmName>,
+    tracks: BTreeMap<Uuid, Track>,
+    claims: BTreeMap<VmName, BTreeSet<Uuid>>,
+    migrations: BTreeMap<VmName, Migration>,
+    /// ExaBGP's table as the first look at it in this agent's life found it.
+    found: BTreeMap<Prefix, Rung>,
+    table_known: bool,
+    listed: bool,
+    /// Since when no list of libvirt's could be had.
+    lost_since: Option<Instant>,
+    lapsed: bool,
+}
+
+/// What the caller has to do after a fact was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effects {
+    /// The managed VMs whose routes may have changed.
+    pub touched: BTreeSet<VmName>,
+    /// The VMs that libvirt must be asked about.
+    pub look: BTreeSet<Uuid>,
+    /// What changed, for logs and history.
+    pub transitions: Vec<Transition>,
+}
+
+/// A VM's presence changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// libvirt's identity of the VM.
+    pub uuid: Uuid,
+    /// libvirt's name of it.
+    pub name: VmName,
+    /// The configured VM that it is, if it is one.
+    pub vm: Option<VmName>,
+    /// What it was; `None` where nothing was known.
+    pub from: Option<Presence>,
+    /// What it is.
+    pub to: Presence,
+    /// What told so.
+    pub cause: Cause,
+    /// When that was.
+    pub at: Instant,
+}
+
+/// What is known of one VM, for the published view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known<'a> {
+    /// libvirt's identity of it.
+    pub uuid: Uuid,
+    /// libvirt's name of it.
+    pub name: &'a VmName,
+    /// The configured VM that it is, if it is one.
+    pub vm: Option<&'a Arc<Vm>>,
+    /// How far it is here.
+    pub presence: Presence,
+    /// Since when.
+    pub since: Instant,
+    /// The state that libvirt told last, by a list or a look; an event since then may have overtaken it.
+    pub state: Option<VmState>,
+}
+
+impl Mobility {
+    /// Knows nothing yet. `now` is when the agent began to be without a list.
+    pub fn new(config: Arc<Config>, now: Instant) -> Self {
+        let pins = config.vms.values().filter_map(|vm| Some((vm.uuid?, vm.name.clone()))).collect();
+        let owners = config
+            .vms
+            .values()
+            .flat_map(|vm| vm.service_ips.iter().map(|prefix| (*prefix, vm.name.clone())))
+            .collect();
+        Self {
+            config,
+            pins,
+            owners,
+            tracks: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            migrations: BTreeMap::new(),
+            found: BTreeMap::new(),
+            table_known: false,
+            listed: false,
+            lost_since: Some(now),
+            lapsed: false,
+        }
+    }
+
+    /// A life-cycle event.
+    pub fn event(&mut self, event: &Lifecycle) -> Effects {
+        let mut effects = Effects::default();
+        self.name_track(event.uuid, &event.name, event.kind, event.at, &mut effects);
+        let verdict = verdict::of_event(event.kind);
+        if let Some(told) = verdict.told {
+            self.tell(event.uuid, told, Cause::Event(event.kind), event.at, &mut effects);
+        }
+        if let Some(track) = self.tracks.get_mut(&event.uuid) {
+            if verdict.told.is_some() || verdict.look {
+                track.informed_at = Some(event.at);
+            }
+            if verdict.look {
+                track.in_doubt = true;
+                effects.look.insert(event.uuid);
+            } else if verdict.told.is_some() {
+                track.in_doubt = false;
+                // Nothing waits for this look: it shows the new state, and finds the domain gone that was transient.
+                effects.look.insert(event.uuid);
+            }
+        }
+        effects
+    }
+
+    /// Every VM that libvirt knows, asked for at `asked_at`.
+    pub fn listed(&mut self, asked_at: Instant, vms: &[Sighting]) -> Effects {
+        let mut effects = Effects::default();
+        let first = !self.listed;
+        self.listed = true;
+        if self.lapsed || first {
+            effects.touched.extend(self.claims.keys().cloned());
+            effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
+        }
+        self.lost_since = None;
+        self.lapsed = false;
+        let seen: BTreeSet<Uuid> = vms.iter().map(|sighting| sighting.uuid).collect();
+        let vanished: Vec<Uuid> = self.tracks.keys().filter(|uuid| !seen.contains(*uuid)).copied().collect();
+        for uuid in vanished {
+            self.gone(uuid, asked_at, &mut effects);
+        }
+        for sighting in vms {
+            self.see(sighting, asked_at, first, Cause::Listed(sighting.state), &mut effects);
+        }
+        effects
+    }
+
+    /// The answer to a look that was asked for at `asked_at`: the VM, or `None` when libvirt knows no such VM.
+    pub fn looked(&mut self, uuid: Uuid, asked_at: Instant, answer: Option<&Sighting>) -> Effects {
+        let mut effects = Effects::default();
+        match answer {
+            Some(sighting) => {
+                self.see(sighting, asked_at, false, Cause::Looked(sighting.state), &mut effects);
+            }
+            None => self.gone(uuid, asked_at, &mut effects),
+        }
+        effects
+    }
+
+    /// ExaBGP's table of our routes. Only the first one in the agent's life says anything about the VMs:
+    /// later ones hold what this agent put there.
+    pub fn found(&mut self, table: BTreeMap<Prefix, Rung>, now: Instant) -> Effects {
+        let mut effects = Effects::default();
+        if self.table_known {
+            return effects;
+        }
+        self.table_known = true;
+        self.found = table;
+        effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
+        let unproven: Vec<(Uuid, VmState)> = self
+            .tracks
+            .values()
+            .filter(|track| track.first_sight)
+            .filter_map(|track| Some((track.uuid, track.state?)))
+            .collect();
+        for (uuid, state) in unproven {
+            let found = self.found_for(uuid);
+            if let Some(track) = self.tracks.get_mut(&uuid) {
+                track.presence = None;
+                let told = track.first_judgement(state, None, found);
+                self.tell(uuid, told, Cause::Listed(state), now, &mut effects);
+            }
+        }
+        effects
+    }
+
+    /// No list of libvirt's can be had from `at` on.
+    pub fn libvirt_lost(&mut self, at: Instant) {
+        self.lost_since.get_or_insert(at);
+    }
+
+    /// Time passes: VMs settle, libvirt's lease runs out.
+    pub fn tick(&mut self, now: Instant) -> Effects {
+        let mut effects = Effects::default();
+        let settled: Vec<Uuid> = self
+            .tracks
+            .values()
+            .filter(|track| track.settles_at(self.config.mobility.settle).is_some_and(|at| at <= now))
+            .map(|track| track.uuid)
+            .collect();
+        for uuid in settled {
+            let before = self.presence_of(uuid);
+            if let Some(track) = self.tracks.get_mut(&uuid) {
+                track.settle(now);
+            }
+            self.note(uuid, before, Cause::Settled, now, &mut effects);
+        }
+        if !self.lapsed && self.lease_ends().is_some_and(|at| at <= now) {
+            self.lapsed = true;
+            effects.touched.extend(self.claims.keys().cloned());
+            effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
+        }
+        effects
+    }
+
+    /// When [`Self::tick`] will have something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        let settle = self.config.mobility.settle;
+        let settling = self.tracks.values().filter_map(|track| track.settles_at(settle)).min();
+        let lease = if self.lapsed { None } else { self.lease_ends() };
+        [settling, lease].into_iter().flatten().min()
+    }
+
+    /// Whether libvirt has been listed in this agent's life.
+    pub const fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// Whether libvirt has been unreachable for longer than its lease.
+    pub const fn is_lapsed(&self) -> bool {
+        self.lapsed
+    }
+
+    /// Every VM that libvirt has told of, by identity.
+    pub fn known(&self) -> impl Iterator<Item = Known<'_>> {
+        self.tracks.values().filter_map(|track| self.known_track(track))
+    }
+
+    /// What is known of a configured VM; of several domains that claim it, the one that decides its routes.
+    pub fn known_vm(&self, vm: &VmName) -> Option<Known<'_>> {
+        self.deciding_track(vm).and_then(|track| self.known_track(track))
+    }
+
+    /// What is known of one domain.
+    pub fn known_domain(&self, uuid: Uuid) -> Option<Known<'_>> {
+        self.tracks.get(&uuid).and_then(|track| self.known_track(track))
+    }
+
+    /// The last migration of a configured VM that was seen.
+    pub fn last_migration(&self, vm: &VmName) -> Option<&Migration> {
+        self.migrations.get(vm)
+    }
+
+    fn known_track<'a>(&'a self, track: &'a Track) -> Option<Known<'a>> {
+        Some(Known {
+            uuid: track.uuid,
+            name: &track.name,
+            vm: self.vm_of(track.uuid, &track.name),
+            presence: track.presence?,
+            since: track.since,
+            state: track.state,
+        })
+    }
+
+    fn lease_ends(&self) -> Option<Instant> {
+        self.lost_since.map(|since| since + self.config.libvirt.lease)
+    }
+
+    /// The configured VM that a domain is: by its uuid where one is pinned, else by name.
+    fn vm_of(&self, uuid: Uuid, name: &VmName) -> Option<&Arc<Vm>> {
+        match self.pins.get(&uuid) {
+            Some(pinned) => self.config.vms.get(pinned),
+            None => self.config.vms.get(name).filter(|vm| vm.uuid.is_none()),
+        }
+    }
+
+    fn presence_of(&self, uuid: Uuid) -> Option<Presence> {
+        self.tracks.get(&uuid).and_then(|track| track.presence)
+    }
+
+    /// The best rung that ExaBGP's first table shows for the VM's addresses.
+    fn found_for(&self, uuid: Uuid) -> Found {
+        let vm = self.tracks.get(&uuid).and_then(|track| self.vm_of(uuid, &track.name));
+        let rung = vm.and_then(|vm| vm.service_ips.iter().filter_map(|ip| self.found.get(ip)).min());
+        Found { rung: rung.copied() }
+    }
+
+    /// Opens a track for a VM that is new, and follows a rename.
+    fn name_track(
+        &mut self,
+        uuid: Uuid,
+        name: &VmName,
+        kind: LifecycleKind,
+        at: Instant,
+        effects: &mut Effects,
+    ) {
+        if let Some(track) = self.tracks.get(&uuid) {
+            // UNDEFINED/RENAMED carries the old name and follows or precedes DEFINED/RENAMED with the new one.
+            if track.name == *name || matches!(kind, LifecycleKind::Undefined(_)) {
+                return;
+            }
+            self.unclaim(uuid, effects);
+        }
+        let track = self.tracks.entry(uuid).or_insert_with(|| Track::new(uuid, name.clone(), at));
+        track.name = name.clone();
+        self.claim(uuid, effects);
+    }
+
+    fn claim(&mut self, uuid: Uuid, effects: &mut Effects) {
+        let vm = self.tracks.get(&uuid).and_then(|track| self.vm_of(uuid, &track.name));
+        if let Some(vm) = vm.map(|vm| vm.name.clone()) {
+            effects.touched.insert(vm.clone());
+            self.claims.entry(vm).or_default().insert(uuid);
+        }
+    }
+
+    fn unclaim(&mut self, uuid: Uuid, effects: &mut Effects) {
+        let vm = self.tracks.get(&uuid).and_then(|track| self.vm_of(uuid, &track.name));
+        if let Some(vm) = vm.map(|vm| vm.name.clone()) {
+            if let Some(claimants) = self.claims.get_mut(&vm) {
+                claimants.remove(&uuid);
+                if claimants.is_empty() {
+                    self.claims.remove(&vm);
+                }
+            }
+            effects.touched.insert(vm);
+        }
+    }
+
+    /// A list or a look shows the VM.
+    fn see(
+        &mut self,
+        sighting: &Sighting,
+        asked_at: Instant,
+        first: bool,
+        cause: Cause,
+        effects: &mut Effects,
+    ) {
+        let uuid = sighting.uuid;
+        let found = if first && self.tracks.get(&uuid).is_none_or(|track| track.presence.is_none()) {
+            self.name_sighted(sighting, asked_at, effects);
+            Some(self.found_for(uuid))
+        } else {
+            self.name_sighted(sighting, asked_at, effects);
+            None
+        };
+        let Some(track) = self.tracks.get_mut(&uuid) else { return };
+        if track.informed_at.is_some_and(|informed| informed > asked_at) {
+            // An event overtook the question. If it left a doubt, only a newer answer can settle it.
+            if track.in_doubt {
+                effects.look.insert(uuid);
+            }
+            return;
+        }
+        track.state = Some(sighting.state);
+        track.in_doubt = false;
+        let told = match found {
+            Some(found) => {
+                track.first_sight = true;
+                track.first_judgement(sighting.state, sighting.role, found)
+            }
+            None => {
+                track.first_sight = false;
+                track.judgement(sighting.state, sighting.role)
+            }
+        };
+        track.informed_at = Some(asked_at);
+        if track.guess && sighting.role.is_none() && matches!(cause, Cause::Listed(_)) {
+            effects.look.insert(uuid);
+        }
+        self.tell(uuid, told, cause, asked_at, effects);
+    }
+
+    fn name_sighted(&mut self, sighting: &Sighting, asked_at: Instant, effects: &mut Effects) {
+        let newer = self
+            .tracks
+            .get(&sighting.uuid)
+            .is_some_and(|track| track.informed_at.is_some_and(|informed| informed > asked_at));
+        if !newer {
+            let kind = LifecycleKind::Defined(crate::vm::DefinedDetail::Updated);
+            self.name_track(sighting.uuid, &sighting.name, kind, asked_at, effects);
+        }
+    }
+
+    /// libvirt knows no such VM.
+    fn gone(&mut self, uuid: Uuid, asked_at: Instant, effects: &mut Effects) {
+        let Some(track) = self.tracks.get(&uuid) else { return };
+        if track.informed_at.is_some_and(|informed| informed > asked_at) {
+            if track.in_doubt {
+                effects.look.insert(uuid);
+            }
+            return;
+        }
+        self.tell(uuid, track::Told::Stands(Presence::Absent), Cause::Vanished, asked_at, effects);
+        self.unclaim(uuid, effects);
+        self.tracks.remove(&uuid);
+    }
+
+    fn tell(&mut self, uuid: Uuid, told: track::Told, cause: Cause, at: Instant, effects: &mut Effects) {
+        let before = self.presence_of(uuid);
+        let settle = self.config.mobility.settle;
+        if let Some(track) = self.tracks.get_mut(&uuid) {
+            if !matches!(cause, Cause::Listed(_)) {
+                track.first_sight = false;
+            }
+            track.take(told, at, settle);
+        }
+        self.note(uuid, before, cause, at, effects);
+    }
+
+    /// Records a change of presence, and of the migration that it belongs to.
+    fn note(
+        &mut self,
+        uuid: Uuid,
+        before: Option<Presence>,
+        cause: Cause,
+        at: Instant,
+        effects: &mut Effects,
+    ) {
+        let Some(track) = self.tracks.get(&uuid) else { return };
+        let (Some(after), name) = (track.presence, track.name.clone()) else { return };
+        let vm = self.vm_of(uuid, &name).map(|vm| vm.name.clone());
+        if let Some(vm) = &vm {
+            let running = self.migrations.get(vm);
+            if let Some(migration) = migration::after(running, cause, before, after, at) {
+                self.migrations.insert(vm.clone(), migration);
+            }
+        }
+        if before != Some(after) {
+            effects.touched.extend(vm.clone());
+            effects.transitions.push(Transition { uuid, name, vm, from: before, to: after, cause, at });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

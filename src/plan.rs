@@ -1,6 +1,38 @@
 //! The plan: desired routes against acknowledged ones, as steps in order of urgency. Pure.
+//!
+//! [`Plan`] owns what is wanted for each prefix, what ExaBGP is believed to hold, and which step is open. It
+//! is level-triggered: what is sent is the difference at the moment of sending, so that newer intents replace
+//! older ones that were not sent yet. Called by the agent only; it knows no transport and no command text.
+//!
+//! Rules, measured on ExaBGP 4.2 and 5.0:
+//!
+//! - One open step a prefix. Commands for one prefix that meet in one of ExaBGP's batches are reordered by
+//!   their attributes, and the last writer does not win.
+//! - A withdraw is repeated once, at least half a second later. A withdraw that meets its announce in the first
+//!   batch of a session leaves the route at the peer, although both are acknowledged and the table shows it gone.
+//!   Recent withdraws are repeated after each session-up for the same reason.
+//! - Switch-overs and withdraws overtake the mass of announcements, and at most [`WINDOW`] steps are open, so
+//!   that an urgent one never waits behind more than these.
 
-use crate::route::{Prefix, Route};
+mod entry;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::route::{Attributes, NextHop, Prefix, Route, Routes, Rung};
+use entry::{Class, Entry, Held};
+
+/// How many steps may be open at a time.
+pub const WINDOW: usize = 25;
+
+/// How long a withdraw is remembered, to be repeated when a session comes up.
+const RECENT: Duration = Duration::from_secs(120);
+
+/// The first wait before a refused step is tried again; it doubles up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The longest wait before a refused step is tried again.
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// One thing that ExaBGP is to be told. A changed attribute is one announce (BGP's implicit replace).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,3 +58,293 @@ impl Step {
         }
     }
 }
+
+/// A route with our mark that stands in ExaBGP's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundRoute {
+    /// What is reached.
+    pub prefix: Prefix,
+    /// The rung in its mark; of several neighbors' entries the best.
+    pub rung: Rung,
+    /// The next hop as ExaBGP shows it.
+    pub next_hop: NextHop,
+    /// The attributes as ExaBGP shows them; `local_preference` is 0 where ExaBGP shows none, `as_path_prepend`
+    /// is the number of own AS numbers above one.
+    pub attributes: Attributes,
+    /// Whether every neighbor that it should be announced to has it, each with these attributes.
+    pub uniform: bool,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// ExaBGP took it into its RIB (`done`); with `print`, it is written.
+    Acknowledged,
+    /// ExaBGP said `error`. The reason is in ExaBGP's own log only; this says what was refused.
+    Refused(String),
+}
+
+/// How far ExaBGP is with a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// Wanted, not acknowledged yet.
+    Pending(&'a Route),
+    /// Acknowledged as wanted.
+    Announced(&'a Route),
+    /// Refused; it is tried again.
+    Failed(&'a Route, &'a str),
+    /// No longer wanted; the withdraw is not acknowledged or not repeated yet.
+    Withdrawing {
+        /// The route as this agent announced it; `None`: it was only found in ExaBGP's table.
+        last: Option<&'a Route>,
+        /// As it was found there.
+        found: Option<&'a FoundRoute>,
+    },
+}
+
+/// Desired routes against acknowledged ones.
+#[derive(Debug)]
+pub struct Plan {
+    entries: BTreeMap<Prefix, Entry>,
+    queue: BTreeSet<(Class, u64, Prefix)>,
+    /// When a queued prefix may be taken: withdraws to repeat, refused steps.
+    later: BTreeSet<(Instant, Prefix)>,
+    recent: BTreeMap<Prefix, (Instant, Option<Route>)>,
+    sequence: u64,
+    open: usize,
+    ready: bool,
+    /// How long after its acknowledgement a withdraw is repeated; `None`: never (nothing is behind the pipe).
+    repeat: Option<Duration>,
+}
+
+impl Plan {
+    /// Knows nothing and sends nothing until [`Self::ready`].
+    pub fn new(repeat: Option<Duration>) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            later: BTreeSet::new(),
+            recent: BTreeMap::new(),
+            sequence: 0,
+            open: 0,
+            ready: false,
+            repeat,
+        }
+    }
+
+    /// Wants exactly `routes` for the prefixes of `of` (and for none other of them).
+    pub fn want(&mut self, of: impl IntoIterator<Item = Prefix>, routes: Vec<Route>) {
+        let mut wanted: Routes = routes.into_iter().map(|route| (route.prefix, route)).collect();
+        for prefix in of {
+            let route = wanted.remove(&prefix);
+            self.want_one(prefix, route);
+        }
+        for (prefix, route) in wanted {
+            self.want_one(prefix, Some(route));
+        }
+    }
+
+    /// ExaBGP answers, and this is what it holds of ours. Everything that was open is settled by it.
+    pub fn ready(&mut self, table: Vec<FoundRoute>) {
+        self.ready = true;
+        self.open = 0;
+        self.later.clear();
+        let mut table: BTreeMap<Prefix, FoundRoute> =
+            table.into_iter().map(|found| (found.prefix, found)).collect();
+        for (prefix, entry) in &mut self.entries {
+            entry.open = None;
+            entry.failure = None;
+            entry.held_back = false;
+            // What is not shown may still be on its way to a peer: a withdraw that was open is sent again.
+            entry.held = match table.remove(prefix) {
+                Some(found) => Held::Found(found),
+                None if entry.desired.is_none() => Held::Unknown,
+                None => Held::Nothing,
+            };
+        }
+        for (prefix, found) in table {
+            self.entries.insert(prefix, Entry::holding(Held::Found(found)));
+        }
+        let prefixes: Vec<Prefix> = self.entries.keys().copied().collect();
+        for prefix in prefixes {
+            self.enqueue(prefix);
+        }
+    }
+
+    /// What became of the open steps is unknown; nothing is sent until [`Self::ready`].
+    pub fn in_doubt(&mut self) {
+        self.ready = false;
+        self.open = 0;
+        for entry in self.entries.values_mut() {
+            if entry.open.take().is_some() {
+                entry.held = Held::Unknown;
+            }
+        }
+    }
+
+    /// The steps that may be sent now, most urgent first; each is open until it is settled or in doubt.
+    pub fn next(&mut self, now: Instant) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.release(now);
+        while self.ready && self.open < WINDOW {
+            let Some((_, _, prefix)) = self.queue.pop_first() else { break };
+            let Some(entry) = self.entries.get_mut(&prefix) else { continue };
+            entry.queued = None;
+            match entry.step(prefix) {
+                Some(step) => {
+                    if let Step::Announce(route) = &step {
+                        entry.last = Some(route.clone());
+                    }
+                    entry.open = Some(step.clone());
+                    self.open += 1;
+                    steps.push(step);
+                }
+                None => self.drop_if_done(prefix),
+            }
+        }
+        steps
+    }
+
+    /// The open step for `prefix` was carried out or refused.
+    pub fn settled(&mut self, prefix: Prefix, outcome: Outcome, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&prefix) else { return };
+        let Some(step) = entry.open.take() else { return };
+        self.open = self.open.saturating_sub(1);
+        match (outcome, step) {
+            (Outcome::Acknowledged, Step::Announce(route)) => {
+                entry.failure = None;
+                entry.withdrawn_once = false;
+                self.recent.remove(&prefix);
+                entry.held = Held::Route(route);
+                self.enqueue(prefix);
+            }
+            (Outcome::Acknowledged, Step::Withdraw { last, .. }) => {
+                entry.failure = None;
+                self.withdrawn(prefix, last, now);
+            }
+            (Outcome::Refused(reason), _) => {
+                let wait = entry.refused(reason, RETRY, RETRY_MAX);
+                self.later.insert((now + wait, prefix));
+            }
+        }
+    }
+
+    /// A BGP session came up: withdraws of the last minutes are repeated, in case they met its first batch.
+    pub fn session_up(&mut self, now: Instant) {
+        self.recent.retain(|_, (at, _)| *at + RECENT > now);
+        let Some(repeat) = self.repeat else { return };
+        for (prefix, (_, last)) in &self.recent {
+            let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Unknown));
+            if entry.desired.is_none() {
+                entry.last.clone_from(last);
+                entry.withdrawn_once = true;
+                self.later.insert((now + repeat, *prefix));
+            }
+        }
+    }
+
+    /// When [`Self::next`] will have something that it has not now.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.ready { self.later.first().map(|(at, _)| *at) } else { None }
+    }
+
+    /// Whether every wanted route is acknowledged and nothing unwanted is held (repeats aside).
+    pub fn is_settled(&self) -> bool {
+        self.ready
+            && self.open == 0
+            && self.queue.is_empty()
+            && !self.entries.values().any(Entry::is_unsettled)
+    }
+
+    /// How far ExaBGP is with the route for `prefix`.
+    pub fn progress(&self, prefix: Prefix) -> Option<Progress<'_>> {
+        self.entries.get(&prefix).map(Entry::progress)
+    }
+
+    /// Every prefix that is wanted, held, or on its way out.
+    pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
+        self.entries.keys().copied()
+    }
+
+    fn want_one(&mut self, prefix: Prefix, route: Option<Route>) {
+        if route.is_none() && !self.entries.contains_key(&prefix) {
+            return;
+        }
+        let entry = self.entries.entry(prefix).or_insert_with(|| Entry::holding(Held::Nothing));
+        if entry.desired == route {
+            return;
+        }
+        entry.desired = route;
+        // A new intent is not held back by an older one's refusal or repeat.
+        entry.failure = None;
+        entry.held_back = false;
+        entry.withdrawn_once = false;
+        self.push(prefix);
+    }
+
+    /// Queues the prefix if there is something to do about it, forgets it if there is nothing left.
+    fn enqueue(&mut self, prefix: Prefix) {
+        let Some(entry) = self.entries.get(&prefix) else { return };
+        if entry.step(prefix).is_some() {
+            self.push(prefix);
+        } else {
+            self.drop_if_done(prefix);
+        }
+    }
+
+    fn push(&mut self, prefix: Prefix) {
+        let Some(entry) = self.entries.get_mut(&prefix) else { return };
+        let class = entry.class();
+        if let Some((queued_class, queued_sequence)) = entry.queued {
+            if queued_class <= class {
+                return;
+            }
+            self.queue.remove(&(queued_class, queued_sequence, prefix));
+        }
+        self.sequence += 1;
+        entry.queued = Some((class, self.sequence));
+        self.queue.insert((class, self.sequence, prefix));
+    }
+
+    /// Queues what has waited long enough.
+    fn release(&mut self, now: Instant) {
+        while let Some((at, prefix)) = self.later.first().copied() {
+            if at > now {
+                break;
+            }
+            self.later.pop_first();
+            if let Some(entry) = self.entries.get_mut(&prefix) {
+                entry.held_back = false;
+                self.push(prefix);
+            }
+        }
+    }
+
+    /// A withdraw was acknowledged: it is repeated, or the prefix is done with.
+    fn withdrawn(&mut self, prefix: Prefix, last: Option<Route>, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&prefix) else { return };
+        self.recent.insert(prefix, (now, last));
+        match self.repeat {
+            Some(wait) if !entry.withdrawn_once && entry.desired.is_none() => {
+                entry.withdrawn_once = true;
+                entry.held = Held::Unknown;
+                entry.held_back = true;
+                self.later.insert((now + wait, prefix));
+            }
+            Some(_) | None => {
+                entry.withdrawn_once = false;
+                entry.held = Held::Nothing;
+                self.enqueue(prefix);
+            }
+        }
+    }
+
+    fn drop_if_done(&mut self, prefix: Prefix) {
+        if self.entries.get(&prefix).is_some_and(Entry::is_done) {
+            self.entries.remove(&prefix);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -365,6 +365,28 @@ pub enum MigrationRole {
     Destination,
 }
 
+/// Which way a migration goes, seen from this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MigrationDirection {
+    /// To this host.
+    In,
+    /// Away from this host.
+    Out,
+}
+
+/// How a migration went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MigrationOutcome {
+    /// It goes on.
+    Running,
+    /// The VM is at the destination.
+    Completed,
+    /// The VM is at the source again, or nowhere.
+    Failed,
+}
+
 /// How far a VM is on this host: what is known from libvirt, reduced to what decides its route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,88 @@
+//! Presence to rung to routes.
+
+use std::sync::Arc;
+
+use super::{Mobility, Track};
+use crate::config::{Frozen, Vm};
+use crate::route::{NextHop, Prefix, Route, Rung};
+use crate::vm::{Presence, VmName};
+
+impl Mobility {
+    /// The rung on which a configured VM's routes are to stand; `None`: it has none.
+    pub fn rung(&self, vm: &VmName) -> Option<Rung> {
+        if self.config.hold.contains(vm) {
+            return None;
+        }
+        match self.deciding_track(vm) {
+            Some(track) => self.rung_of_track(track),
+            // Before the first list ExaBGP's table is all that is known, and what it shows is kept.
+            None if !self.listed => self.config.vms.get(vm).and_then(|vm| self.found_rung(vm)),
+            None => None,
+        }
+    }
+
+    /// The routes that a configured VM is to have; empty: none.
+    pub fn routes(&self, vm: &VmName) -> Vec<Route> {
+        let (Some(rung), Some(vm)) = (self.rung(vm), self.config.vms.get(vm)) else { return Vec::new() };
+        let bgp = &self.config.bgp;
+        let attributes = Arc::new(bgp.ladder.attributes(rung, &vm.attributes, &bgp.attributes));
+        let prefixes = vm.service_ips.iter().filter(|prefix| self.is_allowed(**prefix));
+        prefixes
+            .filter_map(|prefix| {
+                Some(Route {
+                    prefix: *prefix,
+                    vm: vm.name.clone(),
+                    rung,
+                    next_hop: self.next_hop(*prefix)?,
+                    attributes: Arc::clone(&attributes),
+                })
+            })
+            .collect()
+    }
+
+    /// Of the domains that claim a VM, the one that decides: normally there is one.
+    pub(super) fn deciding_track(&self, vm: &VmName) -> Option<&Track> {
+        self.claims
+            .get(vm)?
+            .iter()
+            .filter_map(|uuid| self.tracks.get(uuid))
+            .filter(|track| track.presence.is_some())
+            .min_by_key(|track| (self.rung_of_track(track).map_or(u32::MAX, Rung::number), track.uuid))
+    }
+
+    fn rung_of_track(&self, track: &Track) -> Option<Rung> {
+        let mobility = &self.config.mobility;
+        let rung = match track.presence? {
+            Presence::Arrived => Rung::Arrived,
+            Presence::Present => Rung::Active,
+            Presence::Incoming if mobility.standby => Rung::Standby,
+            Presence::Incoming | Presence::Absent => return None,
+            Presence::Departing => Rung::Leaving,
+            Presence::Frozen => match mobility.frozen {
+                Frozen::Standby => Rung::Standby,
+                Frozen::Active => Rung::Active,
+                Frozen::Withdraw => return None,
+            },
+        };
+        // What was told since libvirt was lost is as good as ever.
+        let stale = track.informed_at.is_none_or(|at| self.lost_since.is_some_and(|lost| at < lost));
+        Some(if self.lapsed && stale { rung.max(Rung::Unsure) } else { rung })
+    }
+
+    fn found_rung(&self, vm: &Vm) -> Option<Rung> {
+        let found = vm.service_ips.iter().filter_map(|prefix| self.found.get(prefix)).min().copied()?;
+        Some(if self.lapsed { found.max(Rung::Unsure) } else { found })
+    }
+
+    /// The configuration has checked it; this is the last line before the wire.
+    fn is_allowed(&self, prefix: Prefix) -> bool {
+        match &self.config.bgp.allowed_prefixes {
+            Some(allowed) => allowed.iter().any(|network| network.contains(&prefix.network())),
+            None => true,
+        }
+    }
+
+    fn next_hop(&self, prefix: Prefix) -> Option<NextHop> {
+        if prefix.is_ipv6() { self.config.bgp.next_hop_v6 } else { Some(self.config.bgp.next_hop) }
+    }
+}

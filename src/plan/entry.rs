@@ -1,0 +1,153 @@
+//! One prefix of the plan: what is wanted, what ExaBGP is believed to hold, what is open.
+
+use std::time::Duration;
+
+use super::{FoundRoute, Progress, Step};
+use crate::route::{NextHop, Prefix, Route, Rung};
+
+/// How urgent a step is; the smaller, the sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// A VM changes hosts, or changes rung: packets are lost meanwhile.
+    Switch,
+    /// A route is false.
+    Withdraw,
+    /// A route is missing.
+    Announce,
+}
+
+/// What ExaBGP is believed to hold for a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Nothing of ours.
+    Nothing,
+    /// Acknowledged as announced.
+    Route(Route),
+    /// Found in its table.
+    Found(FoundRoute),
+    /// Nobody knows: an acknowledgement is missing, or a withdraw is still to be repeated.
+    Unknown,
+}
+
+/// Why the last step was refused.
+#[derive(Debug)]
+pub(super) struct Failure {
+    reason: String,
+    wait: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) desired: Option<Route>,
+    pub(super) held: Held,
+    pub(super) open: Option<Step>,
+    /// Its place in the queue.
+    pub(super) queued: Option<(Class, u64)>,
+    pub(super) failure: Option<Failure>,
+    /// Waits for its time before the next step.
+    pub(super) held_back: bool,
+    /// The withdraw was acknowledged once and is to be repeated.
+    pub(super) withdrawn_once: bool,
+    /// The route as it was last announced.
+    pub(super) last: Option<Route>,
+}
+
+impl Entry {
+    pub(super) fn holding(held: Held) -> Self {
+        Self {
+            desired: None,
+            held,
+            open: None,
+            queued: None,
+            failure: None,
+            held_back: false,
+            withdrawn_once: false,
+            last: None,
+        }
+    }
+
+    /// What is to be done now, if anything.
+    pub(super) fn step(&self, prefix: Prefix) -> Option<Step> {
+        if self.open.is_some() || (self.held_back && (self.desired.is_none() || self.failure.is_some())) {
+            return None;
+        }
+        match (&self.desired, &self.held) {
+            (Some(route), held) if held.is(route) => None,
+            (Some(route), _) => Some(Step::Announce(route.clone())),
+            (None, Held::Nothing) => None,
+            (None, Held::Route(route)) => Some(Step::Withdraw { prefix, last: Some(route.clone()) }),
+            (None, Held::Found(_) | Held::Unknown) => {
+                Some(Step::Withdraw { prefix, last: self.last.clone() })
+            }
+        }
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match (&self.desired, &self.held) {
+            (None, _) => Class::Withdraw,
+            (Some(route), Held::Nothing) if route.rung != Rung::Arrived => Class::Announce,
+            (Some(route), held) if held.rung() == Some(route.rung) => Class::Announce,
+            (Some(_), _) => Class::Switch,
+        }
+    }
+
+    /// Keeps why the step was refused; returns how long to wait before the next try.
+    pub(super) fn refused(&mut self, reason: String, first: Duration, longest: Duration) -> Duration {
+        let wait = self.failure.as_ref().map_or(first, |failure| (failure.wait * 2).min(longest));
+        self.failure = Some(Failure { reason, wait });
+        self.held_back = true;
+        wait
+    }
+
+    pub(super) fn is_unsettled(&self) -> bool {
+        match (&self.desired, &self.held) {
+            (Some(route), held) => !held.is(route),
+            (None, Held::Nothing) => false,
+            (None, Held::Unknown) => !self.withdrawn_once,
+            (None, Held::Route(_) | Held::Found(_)) => true,
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.desired.is_none() && self.open.is_none() && self.held == Held::Nothing && !self.withdrawn_once
+    }
+
+    pub(super) fn progress(&self) -> Progress<'_> {
+        match (&self.desired, &self.failure) {
+            (Some(route), Some(failure)) => Progress::Failed(route, &failure.reason),
+            (Some(route), None) if self.open.is_none() && self.held.is(route) => Progress::Announced(route),
+            (Some(route), None) => Progress::Pending(route),
+            (None, _) => match &self.held {
+                Held::Route(route) => Progress::Withdrawing { last: Some(route), found: None },
+                Held::Found(found) => Progress::Withdrawing { last: self.last.as_ref(), found: Some(found) },
+                Held::Nothing | Held::Unknown => {
+                    Progress::Withdrawing { last: self.last.as_ref(), found: None }
+                }
+            },
+        }
+    }
+}
+
+impl Held {
+    /// Whether it is this route, as far as a peer can tell.
+    fn is(&self, route: &Route) -> bool {
+        match self {
+            Self::Nothing | Self::Unknown => false,
+            // Which VM a route belongs to is not on the wire.
+            Self::Route(held) => held.next_hop == route.next_hop && held.attributes == route.attributes,
+            Self::Found(found) => {
+                // ExaBGP shows `self` as the session's own address, which is not known here.
+                let same_next_hop = route.next_hop == NextHop::Own || found.next_hop == route.next_hop;
+                found.uniform && same_next_hop && found.attributes == *route.attributes
+            }
+        }
+    }
+
+    fn rung(&self) -> Option<Rung> {
+        match self {
+            Self::Nothing | Self::Unknown => None,
+            Self::Route(route) => Some(route.rung),
+            Self::Found(found) => Some(found.rung),
+        }
+    }
+}
