@@ -3,6 +3,16 @@
 //! The agent builds a [`Snapshot`] after it has acted and puts it into a `watch` channel; HTTP serves from the
 //! newest one, so it answers while libvirt or ExaBGP hang, and can't slow the agent down. The field names are
 //! the REST contract.
+//!
+//! `fleet.rs` completes the list of VMs by those that are not on this host, `counts.rs` sums up. All of it is
+//! pure and shares what stands in the snapshot: nothing here copies a list.
+
+mod counts;
+mod fleet;
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +20,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+
+pub use counts::Counts;
+pub use fleet::service_ip_text;
 
 use crate::config::Config;
 use crate::exabgp::NeighborState;
