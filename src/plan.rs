@@ -234,10 +234,10 @@ impl Plan {
         self.recent.retain(|_, (at, _)| *at + RECENT > now);
         let Some(repeat) = self.repeat else { return };
         for (prefix, (_, last)) in &self.recent {
-            let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Unknown));
-            if entry.desired.is_none() {
-                entry.last.clone_from(last);
-                entry.withdrawn_once = true;
+            let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Nothing));
+            // What is open, or held for another reason, is on its way to a withdraw of its own.
+            if entry.desired.is_none() && entry.open.is_none() && entry.held == Held::Nothing {
+                entry.repeat_withdraw(last.clone());
                 self.later.insert((now + repeat, *prefix));
             }
         }
@@ -326,9 +326,8 @@ impl Plan {
         self.recent.insert(prefix, (now, last));
         match self.repeat {
             Some(wait) if !entry.withdrawn_once && entry.desired.is_none() => {
-                entry.withdrawn_once = true;
-                entry.held = Held::Unknown;
-                entry.held_back = true;
+                let last = entry.last.take();
+                entry.repeat_withdraw(last);
                 self.later.insert((now + wait, prefix));
             }
             Some(_) | None => {

@@ -27,7 +27,7 @@ pub use fleet::service_ip_text;
 use crate::config::Config;
 use crate::exabgp::NeighborState;
 use crate::route::{Attributes, NextHop, Prefix, Rung};
-use crate::vm::{Presence, Uuid, VmName, as_text};
+use crate::vm::{MigrationDirection, MigrationOutcome, Presence, Uuid, VmName, as_text};
 
 /// A point in wall-clock time, shown as RFC 3339 UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,33 +184,11 @@ pub struct VmView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MigrationView {
     /// To this host, or away from it.
-    pub direction: Direction,
+    pub direction: MigrationDirection,
     /// When it was first seen: the frozen copy for `in`, the switch-over for `out`.
     pub started_at: Timestamp,
     /// How it went.
     pub outcome: MigrationOutcome,
-}
-
-/// Which way a migration went, seen from this host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// To this host.
-    In,
-    /// Away from this host.
-    Out,
-}
-
-/// How a migration went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MigrationOutcome {
-    /// It goes on.
-    Running,
-    /// The VM executes at the destination.
-    Completed,
-    /// The VM executes at the source again, or nowhere.
-    Failed,
 }
 
 /// An entry of `routes`

@@ -65,7 +65,7 @@ impl Mobility {
             },
         };
         // What was told since libvirt was lost is as good as ever.
-        let stale = track.informed_at.is_none_or(|at| self.lost_since.is_some_and(|lost| at < lost));
+        let stale = track.informed_at.is_none_or(|at| self.lost_since.is_some_and(|lost| at <= lost));
         Some(if self.lapsed && stale { rung.max(Rung::Unsure) } else { rung })
     }
 

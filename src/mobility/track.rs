@@ -161,6 +161,7 @@ impl Track {
             Some(Rung::Active) => Some(Execution { began: None }),
             Some(Rung::Arrived | Rung::Unsure | Rung::Standby | Rung::Leaving) | None => None,
         };
+        self.guess = false;
         match (of_state(state), found.rung) {
             // Still shown as arrived: it goes on to be, and settles anew. Shown as standing still: it began to
             // execute while nobody looked, and a route left behind elsewhere must not beat it.

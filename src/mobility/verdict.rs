@@ -142,3 +142,6 @@ const fn of_paused(reason: PausedReason) -> Standing {
         | PausedReason::Other(_) => Standing::Sure(Told::Stands(Presence::Frozen)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,6 +99,14 @@ impl Entry {
         wait
     }
 
+    /// The withdraw was acknowledged, and is to be sent once more when its time has come.
+    pub(super) fn repeat_withdraw(&mut self, last: Option<Route>) {
+        self.held = Held::Unknown;
+        self.withdrawn_once = true;
+        self.held_back = true;
+        self.last = last;
+    }
+
     pub(super) fn is_unsettled(&self) -> bool {
         match (&self.desired, &self.held) {
             (Some(route), held) => !held.is(route),

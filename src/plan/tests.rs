@@ -1,1 +1,261 @@
+//! What is sent, in which order, and what is believed of it.
 
+mod convergence;
+
+use std::sync::Arc;
+
+use super::*;
+use crate::route::{Asn, AttributeOverrides, Ladder, Mark};
+use crate::vm::VmName;
+
+fn prefix(number: u8) -> Prefix {
+    format!("198.51.100.{number}").parse().unwrap()
+}
+
+fn route(number: u8, rung: Rung) -> Route {
+    let mark = Mark { local_as: Asn::new(65_101).unwrap(), mark: 82 };
+    let none = AttributeOverrides::default();
+    let ladder = Ladder::new(mark, 3, &Default::default()).unwrap();
+    Route {
+        prefix: prefix(number),
+        vm: VmName::new("web-1"),
+        rung,
+        next_hop: NextHop::Own,
+        attributes: Arc::new(ladder.attributes(rung, &none, &none)),
+    }
+}
+
+/// The route as ExaBGP shows it in its table.
+fn found(number: u8, rung: Rung) -> FoundRoute {
+    let route = route(number, rung);
+    FoundRoute {
+        prefix: route.prefix,
+        rung,
+        next_hop: NextHop::Address("192.0.2.1".parse().unwrap()),
+        attributes: (*route.attributes).clone(),
+        uniform: true,
+    }
+}
+
+fn announce(number: u8, rung: Rung) -> Step {
+    Step::Announce(route(number, rung))
+}
+
+fn withdraw(number: u8, last: Option<Rung>) -> Step {
+    Step::Withdraw { prefix: prefix(number), last: last.map(|rung| route(number, rung)) }
+}
+
+const REPEAT: Duration = Duration::from_millis(600);
+
+fn later(now: Instant, millis: u64) -> Instant {
+    now + Duration::from_millis(millis)
+}
+
+/// A plan that ExaBGP has answered with an empty table.
+fn ready() -> Plan {
+    let mut plan = Plan::new(Some(REPEAT));
+    plan.ready(Vec::new());
+    plan
+}
+
+fn acknowledge(plan: &mut Plan, now: Instant) -> Vec<Step> {
+    let steps = plan.next(now);
+    for step in &steps {
+        plan.settled(step.prefix(), Outcome::Acknowledged, now);
+    }
+    steps
+}
+
+#[test]
+fn nothing_is_sent_before_exabgp_has_said_what_it_holds() {
+    let now = Instant::now();
+    let mut plan = Plan::new(Some(REPEAT));
+    plan.want([], vec![route(1, Rung::Active)]);
+    assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), false));
+    plan.ready(Vec::new());
+    assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
+}
+
+#[test]
+fn what_the_table_shows_as_wanted_is_not_sent_again() {
+    let now = Instant::now();
+    let mut plan = Plan::new(Some(REPEAT));
+    plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active), route(3, Rung::Active)]);
+    let uneven = FoundRoute { uniform: false, ..found(3, Rung::Active) };
+    plan.ready(vec![found(1, Rung::Active), found(2, Rung::Unsure), uneven]);
+    let steps = acknowledge(&mut plan, now);
+    assert_eq!(steps, [announce(2, Rung::Active), announce(3, Rung::Active)]);
+    assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), true));
+}
+
+#[test]
+fn a_route_of_ours_that_nobody_wants_is_withdrawn() {
+    let mut plan = Plan::new(Some(REPEAT));
+    plan.ready(vec![found(9, Rung::Active)]);
+    assert_eq!(plan.next(Instant::now()), [withdraw(9, None)]);
+}
+
+#[test]
+fn a_change_of_rung_is_one_announce() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Standby)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![route(1, Rung::Arrived)]);
+    assert_eq!(acknowledge(&mut plan, now), [announce(1, Rung::Arrived)]);
+    assert!(plan.is_settled());
+}
+
+#[test]
+fn one_step_a_prefix_is_open_and_newer_intents_replace_one_another() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Standby)]);
+    assert_eq!(plan.next(now), [announce(1, Rung::Standby)]);
+    plan.want([prefix(1)], vec![route(1, Rung::Arrived)]);
+    plan.want([prefix(1)], vec![]);
+    plan.want([prefix(1)], vec![route(1, Rung::Active)]);
+    assert_eq!(plan.next(now), []);
+    plan.settled(prefix(1), Outcome::Acknowledged, now);
+    assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
+}
+
+#[test]
+fn an_intent_that_is_taken_back_before_it_was_sent_sends_nothing() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    plan.want([prefix(1)], vec![]);
+    assert_eq!((plan.next(now), plan.prefixes().count()), (Vec::new(), 0));
+}
+
+#[test]
+fn switch_overs_and_withdraws_overtake_the_mass() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([], (10..=250).map(|number| route(number, Rung::Active)).collect());
+    assert_eq!(plan.next(now).len(), WINDOW);
+    plan.want([prefix(1)], vec![]);
+    plan.want([prefix(2)], vec![route(2, Rung::Leaving)]);
+    plan.want([prefix(3)], vec![route(3, Rung::Arrived)]);
+    for number in 10..14 {
+        plan.settled(prefix(number), Outcome::Acknowledged, now);
+    }
+    let expected = [announce(2, Rung::Leaving), announce(3, Rung::Arrived), withdraw(1, Some(Rung::Active))];
+    assert_eq!(plan.next(now)[..3], expected);
+}
+
+#[test]
+fn a_withdraw_is_repeated_once_with_the_attributes_last_announced() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![]);
+    assert_eq!(acknowledge(&mut plan, now), [withdraw(1, Some(Rung::Active))]);
+    assert_eq!((plan.next(later(now, 599)), plan.deadline()), (Vec::new(), Some(later(now, 600))));
+    assert!(plan.is_settled(), "a repeat that waits does not make a host unready");
+    assert_eq!(acknowledge(&mut plan, later(now, 600)), [withdraw(1, Some(Rung::Active))]);
+    assert_eq!((plan.next(later(now, 9_999)), plan.prefixes().count()), (Vec::new(), 0));
+}
+
+#[test]
+fn a_route_that_is_wanted_again_does_not_wait_for_the_repeat() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![route(1, Rung::Arrived)]);
+    assert_eq!(acknowledge(&mut plan, now), [announce(1, Rung::Arrived)]);
+    assert_eq!(plan.next(later(now, 9_999)), []);
+    assert!(plan.is_settled());
+}
+
+#[test]
+fn without_a_peer_behind_the_pipe_a_withdraw_is_not_repeated() {
+    let now = Instant::now();
+    let mut plan = Plan::new(None);
+    plan.ready(Vec::new());
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, now);
+    assert_eq!((plan.next(later(now, 9_999)), plan.prefixes().count()), (Vec::new(), 0));
+}
+
+#[test]
+fn recent_withdraws_are_repeated_when_a_session_comes_up() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, now);
+    acknowledge(&mut plan, later(now, 600));
+    plan.session_up(later(now, 60_000));
+    assert_eq!(plan.next(later(now, 60_599)), []);
+    assert_eq!(acknowledge(&mut plan, later(now, 60_600)), [withdraw(1, Some(Rung::Active))]);
+    plan.session_up(later(now, 600_000));
+    assert_eq!(plan.next(later(now, 601_000)), [], "long ago: no session's first batch can hold it");
+}
+
+#[test]
+fn a_session_that_comes_up_does_not_keep_a_prefix_that_nobody_wants_any_more() {
+    let now = Instant::now();
+    let mut plan = Plan::new(Some(REPEAT));
+    plan.ready(vec![found(1, Rung::Arrived)]);
+    acknowledge(&mut plan, now);
+    acknowledge(&mut plan, later(now, 600));
+    plan.want([], vec![route(1, Rung::Arrived)]);
+    plan.want([prefix(1)], vec![]);
+    plan.session_up(later(now, 700));
+    acknowledge(&mut plan, later(now, 700));
+    acknowledge(&mut plan, later(now, 1_300));
+    assert_eq!((plan.prefixes().count(), plan.deadline()), (0, None));
+}
+
+#[test]
+fn a_refused_step_is_shown_and_tried_again_with_growing_patience() {
+    let mut now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    for wait in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000] {
+        assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
+        plan.settled(prefix(1), Outcome::Refused("error".to_owned()), now);
+        assert!(matches!(plan.progress(prefix(1)), Some(Progress::Failed(_, "error"))));
+        assert_eq!((plan.next(later(now, wait - 1)), plan.is_settled()), (Vec::new(), false));
+        now = later(now, wait);
+    }
+    acknowledge(&mut plan, now);
+    assert_eq!(plan.progress(prefix(1)), Some(Progress::Announced(&route(1, Rung::Active))));
+}
+
+#[test]
+fn a_new_intent_does_not_wait_for_an_older_ones_refusal() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    plan.next(now);
+    plan.settled(prefix(1), Outcome::Refused("error".to_owned()), now);
+    plan.want([prefix(1)], vec![route(1, Rung::Leaving)]);
+    assert_eq!(plan.next(now), [announce(1, Rung::Leaving)]);
+}
+
+#[test]
+fn nothing_is_believed_of_steps_in_doubt_until_the_table_is_read() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1), prefix(2)], vec![route(2, Rung::Leaving)]);
+    assert_eq!(plan.next(now).len(), 2);
+    plan.in_doubt();
+    assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), false));
+    // The announce went through. The withdraw seems to have, but may have met a session's first batch.
+    plan.ready(vec![found(2, Rung::Leaving)]);
+    assert_eq!(acknowledge(&mut plan, now), [withdraw(1, Some(Rung::Active))]);
+}
