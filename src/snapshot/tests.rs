@@ -114,7 +114,8 @@ fn an_unmanaged_vm_stands_between_the_configured_ones() {
 #[test]
 fn a_route_of_no_vm_is_counted() {
     let mut host = host();
-    let found = RouteView { vm: None, ..(*route("198.51.100.99", "", Rung::Active, RouteState::Failed)).clone() };
+    let found =
+        RouteView { vm: None, ..(*route("198.51.100.99", "", Rung::Active, RouteState::Failed)).clone() };
     host.routes.insert(found.prefix, Arc::new(found));
     assert_eq!(host.counts().routes[&RouteState::Failed], 1);
 }
