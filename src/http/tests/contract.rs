@@ -3,7 +3,7 @@
 use super::*;
 use crate::exabgp::NeighborState;
 use crate::route::NextHop;
-use crate::snapshot::{Direction, MigrationOutcome, MigrationView, RouteView};
+use crate::snapshot::{Direction, MigrationOutcome, MigrationView};
 
 fn web_route(prefix: &str) -> Value {
     json!({
