@@ -141,7 +141,11 @@ impl Server {
     /// Serves the newest of `snapshots` until `shutdown` is ready, and at most 2 s longer; a unix socket's file
     /// is gone then.
     ///
-    /// Fails only at once, on a runtime without I/O or time.
+    /// Fails only at once, when the runtime can't take the socket.
+    ///
+    /// # Panics
+    ///
+    /// On a runtime whose I/O or time is not enabled.
     pub async fn run(
         self,
         snapshots: watch::Receiver<Arc<Snapshot>>,

@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::socket::{Connection, Listener};
@@ -46,8 +46,21 @@ impl Default for Limits {
     }
 }
 
+/// How much hyper may hold of an answer that the client does not take, apart from the last piece: about one page
+/// of a list, in place of hyper's own 400 KiB.
+const UNSENT_BYTES: usize = 64 * 1024;
+
 /// First and longest pause after an accept that failed for want of resources.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// How long no accept may fail until the trouble is over: while descriptors are short, single ones succeed.
+const CALM: Duration = Duration::from_secs(10);
+
+/// Accepts fail.
+struct Trouble {
+    last: Instant,
+    pause: Duration,
+}
 
 /// Serves until `shutdown`, then lets answers that are under way end.
 pub(super) async fn serve(
@@ -78,7 +91,7 @@ async fn accept_all(
     ended: &watch::Receiver<()>,
 ) -> Infallible {
     let permits = Arc::new(Semaphore::new(limits.connections));
-    let mut failing = None;
+    let mut trouble: Option<Trouble> = None;
     loop {
         let accepted = tokio::select! {
             // Both sides are cancel-safe: a permit that was taken alone is given back, an accept that waits
@@ -88,22 +101,22 @@ async fn accept_all(
         };
         match accepted {
             Ok((stream, permit)) => {
-                if failing.take().is_some() {
+                if trouble.take_if(|trouble| trouble.last.elapsed() >= CALM).is_some() {
                     info!("HTTP connections are accepted again");
+                }
+                if let Some(trouble) = &mut trouble {
+                    trouble.pause = PAUSES.0;
                 }
                 connections.spawn(connection(stream, router.clone(), limits.clone(), ended.clone(), permit));
             }
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {
-                let pause = match failing {
-                    None => {
-                        warn!(%error, "HTTP connections can't be accepted");
-                        PAUSES.0
-                    }
-                    Some(last) => PAUSES.1.min(last * 2),
-                };
-                failing = Some(pause);
+                if trouble.is_none() {
+                    warn!(%error, "HTTP connections can't be accepted");
+                }
+                let pause = trouble.map_or(PAUSES.0, |trouble| PAUSES.1.min(trouble.pause * 2));
                 sleep(pause).await;
+                trouble = Some(Trouble { last: Instant::now(), pause });
             }
         }
     }
@@ -139,6 +152,7 @@ async fn connection(
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_read)
             .max_header_size(limits.header_bytes)
+            .max_buf_size(UNSENT_BYTES)
             // A client that closes its sending side after the request still gets its answer.
             .half_close(true)
             .serve_connection(stream, TowerToHyperService::new(router))

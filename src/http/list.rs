@@ -4,7 +4,7 @@
 //! that it neither holds up other answers nor stands whole in memory for each client that reads slowly. A list
 //! that fits on one page is answered with its length.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -13,6 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Response, Uri};
 use hyper::body::{Body as HttpBody, Frame};
 use serde::Serialize;
+use tokio::task::yield_now;
 
 use super::answer::{JSON, unserializable};
 use crate::snapshot::Snapshot;
@@ -108,7 +109,6 @@ impl<L: List> HttpBody for Paged<L> {
         if self.pages.progress == Progress::End {
             return Poll::Ready(None);
         }
-        // Between two pages every other connection has its turn.
         match self.pages.page() {
             Ok(page) => self.ready = Some(page),
             Err(error) => {
@@ -116,7 +116,8 @@ impl<L: List> HttpBody for Paged<L> {
                 return Poll::Ready(Some(Err(error)));
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        // Between two pages every other connection has its turn. A plain wake-up would come round before the
+        // runtime looks at its sockets again; this one is put off until it has.
+        pin!(yield_now()).poll(cx).map(|()| None)
     }
 }

@@ -46,7 +46,7 @@ fn a_client_that_trickles_its_request_is_dropped() {
 #[test]
 fn a_request_head_is_limited_in_size() {
     let server = Running::tcp(Limits::default());
-    for (length, statuses) in [(8_000, [200, 200]), (20_000, [431, 414]), (1_000_000, [431, 414])] {
+    for (length, expected) in [(8_000, 200), (20_000, 431), (1_000_000, 431)] {
         let mut stream = server.connect();
         // The server may answer and close before all is written.
         let head = format!(
@@ -58,7 +58,7 @@ fn a_request_head_is_limited_in_size() {
         let _ = stream.read_to_end(&mut answer);
         let status = status_of(&String::from_utf8(answer).unwrap());
         // A connection that is reset takes the answer with it.
-        assert!(statuses.contains(&status) || length > 100_000 && status == 0, "{length}: {status}");
+        assert!(status == expected || length > 100_000 && status == 0, "{length}: {status}");
     }
     assert_eq!(status_of(&server.get("/healthz")), 200);
 }
