@@ -1,0 +1,123 @@
+//! Long lists, written piece by piece.
+//!
+//! A fleet's list has megabytes. It is made in pages while the client takes it, straight from the snapshot, so
+//! that it neither holds up other answers nor stands whole in memory for each client that reads slowly. A list
+//! that fits on one page is answered with its length.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Response, Uri};
+use hyper::body::{Body as HttpBody, Frame};
+use serde::Serialize;
+use tokio::task::yield_now;
+
+use super::answer::{JSON, unserializable};
+use crate::snapshot::Snapshot;
+
+/// How many bytes a page has, apart from what its last entry adds.
+const PAGE: usize = 64 * 1024;
+
+/// A list of the snapshot, in the order of its keys.
+pub(super) trait List: 'static {
+    /// The name of the list in JSON.
+    const FIELD: &'static str;
+    /// What an entry is found by.
+    type Key: Unpin + Send;
+    /// What is shown of an entry.
+    type Entry: Serialize;
+
+    /// The entries behind `key`, or all of them.
+    fn after<'a>(
+        snapshot: &'a Snapshot,
+        key: Option<&Self::Key>,
+    ) -> impl Iterator<Item = (Self::Key, Self::Entry)> + use<'a, Self>;
+}
+
+/// `{"generation": n, FIELD: [...]}`
+pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
+    let mut pages = Pages::<L> { snapshot, last: None, progress: Progress::Start };
+    let body = match pages.page() {
+        Ok(only) if pages.progress == Progress::End => Body::from(only),
+        Ok(first) => Body::new(Paged { ready: Some(first), pages }),
+        Err(_) => return unserializable(uri),
+    };
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Start,
+    Entries,
+    End,
+}
+
+struct Pages<L: List> {
+    snapshot: Arc<Snapshot>,
+    /// The last entry that was written.
+    last: Option<L::Key>,
+    progress: Progress,
+}
+
+impl<L: List> Pages<L> {
+    fn page(&mut self) -> serde_json::Result<Bytes> {
+        let mut page = Vec::with_capacity(PAGE + PAGE / 8);
+        if self.progress == Progress::Start {
+            let head = format!(r#"{{"generation":{},"{}":["#, self.snapshot.generation, L::FIELD);
+            page.extend_from_slice(head.as_bytes());
+            self.progress = Progress::Entries;
+        }
+        for (key, entry) in L::after(&self.snapshot, self.last.as_ref()) {
+            if self.last.is_some() {
+                page.push(b',');
+            }
+            serde_json::to_writer(&mut page, &entry)?;
+            self.last = Some(key);
+            if page.len() >= PAGE {
+                return Ok(page.into());
+            }
+        }
+        page.extend_from_slice(b"]}");
+        self.progress = Progress::End;
+        Ok(page.into())
+    }
+}
+
+/// The body of a list of several pages.
+struct Paged<L: List> {
+    /// The page that goes out next.
+    ready: Option<Bytes>,
+    pages: Pages<L>,
+}
+
+impl<L: List> HttpBody for Paged<L> {
+    type Data = Bytes;
+    type Error = serde_json::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(page) = self.ready.take() {
+            return Poll::Ready(Some(Ok(Frame::data(page))));
+        }
+        if self.pages.progress == Progress::End {
+            return Poll::Ready(None);
+        }
+        match self.pages.page() {
+            Ok(page) => self.ready = Some(page),
+            Err(error) => {
+                self.pages.progress = Progress::End;
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+        // Between two pages every other connection has its turn. A plain wake-up would come round before the
+        // runtime looks at its sockets again; this one is put off until it has.
+        pin!(yield_now()).poll(cx).map(|()| None)
+    }
+}
