@@ -166,6 +166,9 @@ struct Settings {
     settle: Duration,
     /// An attempt to connect that takes longer is reported.
     open_deadline: Duration,
+    /// Keep-alive of a remote connection: a libvirtd that hangs is given up after this times `count + 1`.
+    keep_alive_seconds: i32,
+    keep_alive_count: u32,
 }
 
 impl Settings {
@@ -176,6 +179,8 @@ impl Settings {
             resync: settings.resync,
             settle: Duration::from_secs(5),
             open_deadline: Duration::from_secs(10),
+            keep_alive_seconds: 5,
+            keep_alive_count: 3,
         }
     }
 }

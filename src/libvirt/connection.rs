@@ -3,11 +3,13 @@
 //! Made and dropped by the supervisor. Every method blocks in C until libvirt answers or the connection ends,
 //! so none is called on the event thread or on the agent's task.
 
+use std::ffi::CString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 use virt::connect::Connect;
+use virt::error::Error;
 use virt_sys as sys;
 
 use super::error::{ConnectError, Libvirt, ListError, LookError};
@@ -15,10 +17,6 @@ use super::ffi::{self, CloseWatch, RawDomain, RawEvent, Subscription};
 use super::mailbox::Mailbox;
 use super::{Report, Settings, numbers};
 use crate::vm::{Lifecycle, MigrationRole, PausedReason, Sighting, Uuid, VmName, VmState};
-
-/// Keep-alive of a remote driver: a hung libvirtd is given up after `SECONDS * (COUNT + 1)` = 20 s.
-const KEEP_ALIVE_SECONDS: i32 = 5;
-const KEEP_ALIVE_COUNT: u32 = 3;
 
 /// A connection with its registrations. Fields are dropped in this order: deregister, then close.
 pub(super) struct Connection {
@@ -54,9 +52,12 @@ impl Connection {
     ) -> Result<Self, ConnectError> {
         let uri = || settings.uri.clone();
         let open = if settings.read_write { Connect::open } else { Connect::open_read_only };
-        let connect = open(Some(&settings.uri))
+        // virt panics at a NUL in the URI.
+        let connect = CString::new(settings.uri.as_str())
+            .map_err(Error::from)
+            .and_then(|_| open(Some(&settings.uri)))
             .map_err(|error| ConnectError::Open { uri: uri(), source: Libvirt(error) })?;
-        if let Err(error) = connect.set_keep_alive(KEEP_ALIVE_SECONDS, KEEP_ALIVE_COUNT) {
+        if let Err(error) = connect.set_keep_alive(settings.keep_alive_seconds, settings.keep_alive_count) {
             // Drivers inside this process need none; where a remote one has none, lists find the end.
             tracing::debug!(error = error.message(), "libvirt connection has no keep-alive");
         }

@@ -33,7 +33,7 @@ impl ConnectError {
         | Self::Version { source, .. }
         | Self::WatchClose { source, .. }
         | Self::Subscribe { source, .. }) = self;
-        let advice = advice(&source.0);
+        let advice = advice(source.0.code().to_raw(), source.0.message());
         let separator = if advice.is_empty() { "" } else { "; " };
         format!("{self}: {source}{separator}{advice}")
     }
@@ -43,9 +43,8 @@ impl ConnectError {
 ///
 /// A socket's errno is only in libvirt's message; libvirt's messages are not translated in a process that, as
 /// this one, never calls `setlocale`.
-fn advice(error: &Error) -> &'static str {
-    let message = error.message();
-    match error.code().to_raw() {
+fn advice(number: sys::virErrorNumber, message: &str) -> &'static str {
+    match number {
         sys::VIR_ERR_SYSTEM_ERROR if message.contains("No such file or directory") => {
             "is libvirtd (or virtqemud) running here, and does `libvirt.uri` name its socket? \
              Try `systemctl status libvirtd`"
