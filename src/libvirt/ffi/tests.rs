@@ -13,8 +13,10 @@ fn node() -> (Place, Connect) {
     (place, connect)
 }
 
+type Events = Mutex<Vec<RawEvent>>;
+
 /// Something for a sink to hold, and a way to see whether the sink still lives.
-fn held() -> (Arc<Mutex<Vec<RawEvent>>>, Weak<Mutex<Vec<RawEvent>>>) {
+fn held() -> (Arc<Events>, Weak<Events>) {
     let held = Arc::new(Mutex::new(Vec::new()));
     let weak = Arc::downgrade(&held);
     (held, weak)

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::libvirt::{Report, Requests, Settings, start};
-use crate::vm::{Sighting, Uuid};
+use crate::libvirt::{Answer, Report, Request, Requests, Settings, start};
+use crate::vm::{Lifecycle, Sighting, Uuid};
 
 /// Longer than anything here takes on a busy machine.
 pub(in crate::libvirt) const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +26,8 @@ pub(in crate::libvirt) fn settings(uri: &str) -> Settings {
 }
 
 pub(in crate::libvirt) struct Follower {
-    pub(in crate::libvirt) requests: Requests,
+    /// `None` once it is dropped.
+    requests: Option<Requests>,
     reports: mpsc::Receiver<Report>,
     runtime: Runtime,
 }
@@ -35,17 +36,24 @@ impl Follower {
     pub(in crate::libvirt) fn start(settings: Settings, capacity: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (sender, reports) = mpsc::channel(capacity);
-        Self { requests: start(settings, sender).unwrap(), reports, runtime }
+        Self { requests: Some(start(settings, sender).unwrap()), reports, runtime }
+    }
+
+    pub(in crate::libvirt) fn ask(&self, request: Request) {
+        // Through a clone: one that is dropped is not the last.
+        self.requests.clone().unwrap().ask(request);
+    }
+
+    /// Drops the last handle, which must not wait for anything.
+    pub(in crate::libvirt) fn drop_handle(&mut self) {
+        let began = Instant::now();
+        self.requests = None;
+        assert!(began.elapsed() < Duration::from_secs(1), "dropping the handle must not wait");
     }
 
     /// The next report; fails when none comes.
     pub(in crate::libvirt) fn next(&mut self) -> Report {
-        self.receive(PATIENCE).expect("a report within the time").expect("the threads still run")
-    }
-
-    /// What comes next that is no list, which may come at any time.
-    pub(in crate::libvirt) fn next_but_lists(&mut self) -> Report {
-        self.until(|report| (!matches!(report, Report::Listed { .. })).then(|| report.clone()))
+        self.within(PATIENCE).expect("a report within the time, from threads that still run")
     }
 
     /// The first answer that `pick` gives to a report.
@@ -59,43 +67,58 @@ impl Follower {
         }
     }
 
-    /// Whatever comes within this time; `None` if nothing does.
+    /// Whatever comes within this time; `None` if nothing does, or nothing can any more.
     pub(in crate::libvirt) fn within(&mut self, time: Duration) -> Option<Report> {
-        self.receive(time)?
+        let Self { reports, runtime, .. } = self;
+        runtime.block_on(async { tokio::time::timeout(time, reports.recv()).await.ok()? })
     }
 
     pub(in crate::libvirt) fn connected(&mut self) -> u64 {
-        self.until(|report| match report {
-            Report::Connected { connection, .. } => Some(*connection),
-            _ => None,
-        })
+        self.until(
+            |report| {
+                if let Report::Connected { connection, .. } = report { Some(*connection) } else { None }
+            },
+        )
     }
 
     /// The next list, sorted by uuid, with its connection and the time of asking.
     pub(in crate::libvirt) fn listed(&mut self) -> (u64, Instant, Vec<Sighting>) {
-        self.until(|report| match report {
-            Report::Listed { connection, asked_at, vms } => {
-                let mut vms = vms.clone();
-                vms.sort_by_key(|vm| vm.uuid);
-                Some((*connection, *asked_at, vms))
-            }
-            _ => None,
+        self.until(|report| {
+            let Report::Listed { connection, asked_at, vms } = report else { return None };
+            let mut vms = vms.clone();
+            vms.sort_by_key(|vm| vm.uuid);
+            Some((*connection, *asked_at, vms))
+        })
+    }
+
+    /// The next answer to a look, with its connection and uuid.
+    pub(in crate::libvirt) fn looked(&mut self) -> (u64, Uuid, Answer) {
+        self.until(|report| {
+            let Report::Looked { connection, uuid, answer, .. } = report else { return None };
+            Some((*connection, *uuid, answer.clone()))
+        })
+    }
+
+    /// The next event, with its connection.
+    pub(in crate::libvirt) fn event(&mut self) -> (u64, Lifecycle) {
+        self.until(|report| {
+            let Report::Event { connection, event } = report else { return None };
+            Some((*connection, event.clone()))
         })
     }
 
     pub(in crate::libvirt) fn disconnected(&mut self) -> String {
-        self.until(|report| match report {
-            Report::Disconnected { error, .. } => Some(error.clone()),
-            _ => None,
-        })
+        self.until(
+            |report| {
+                if let Report::Disconnected { error, .. } = report { Some(error.clone()) } else { None }
+            },
+        )
     }
 
     /// Drops the handle and reads until all senders are gone, and so all threads of this supervisor.
-    pub(in crate::libvirt) fn end(self) {
-        let Self { requests, mut reports, runtime } = self;
-        let began = Instant::now();
-        drop(requests);
-        assert!(began.elapsed() < Duration::from_secs(1), "dropping the handle must not wait");
+    pub(in crate::libvirt) fn end(mut self) {
+        self.drop_handle();
+        let Self { mut reports, runtime, .. } = self;
         runtime.block_on(async {
             tokio::time::timeout(PATIENCE, async { while reports.recv().await.is_some() {} })
                 .await
@@ -105,12 +128,7 @@ impl Follower {
 
     /// Drops the receiver, keeps the handle.
     pub(in crate::libvirt) fn stop_listening(self) -> Requests {
-        self.requests
-    }
-
-    fn receive(&mut self, time: Duration) -> Option<Option<Report>> {
-        let Self { reports, runtime, .. } = self;
-        runtime.block_on(async { tokio::time::timeout(time, reports.recv()).await.ok() })
+        self.requests.unwrap()
     }
 }
 

@@ -7,13 +7,13 @@ use super::follower::{Follower, eventually, settings, uuid};
 use super::place::Place;
 use crate::libvirt::mailbox::Mailbox;
 use crate::libvirt::{Answer, Report, Request, connection::Connection, event_loop, ffi};
-use crate::vm::{PausedReason, RunningReason, ShutoffReason, Sighting, VmName, VmState};
+use crate::vm::{PausedReason, RunningReason, ShutoffReason, Sighting, Uuid, VmName, VmState};
 
 fn sighting(number: u128, name: &str, state: VmState) -> Sighting {
     Sighting { uuid: uuid(number), name: VmName::new(name), state, role: None }
 }
 
-fn three() -> [(crate::vm::Uuid, &'static str, i32); 3] {
+fn three() -> [(Uuid, &'static str, i32); 3] {
     [(uuid(1), "web-1", 1), (uuid(2), "d\u{e9}j\u{e0} vu", 3), (uuid(3), "db-1", 5)]
 }
 
@@ -22,14 +22,12 @@ fn a_connect_is_followed_by_a_list_of_all_domains_with_their_states() {
     let place = Place::new();
     let mut follower = Follower::start(settings(&place.node(&three())), 8);
     let before = Instant::now();
-    match follower.next() {
-        Report::Connected { connection, version, at } => {
-            assert_eq!(connection, 1);
-            assert_eq!(version.split('.').filter(|part| part.parse::<u32>().is_ok()).count(), 3, "{version}");
-            assert!(at >= before);
-        }
-        other => panic!("expected Connected, got {other:?}"),
-    }
+    let first = follower.next();
+    let Report::Connected { connection: 1, version, at } = first else {
+        panic!("expected the first connection, got {first:?}");
+    };
+    assert_eq!(version.split('.').filter(|part| part.parse::<u32>().is_ok()).count(), 3, "{version}");
+    assert!(at >= before);
     let (connection, asked_at, vms) = follower.listed();
     assert_eq!(connection, 1);
     assert!(asked_at >= before && asked_at <= Instant::now());
@@ -57,19 +55,12 @@ fn an_empty_host_is_listed_as_empty() {
 fn a_look_finds_a_domain_or_says_that_it_is_gone() {
     let place = Place::new();
     let mut follower = Follower::start(settings(&place.node(&three())), 8);
-    let asked = Instant::now();
-    // Asked before there is a connection: it waits for one.
-    follower.requests.ask(Request::Look(uuid(2)));
-    follower.requests.ask(Request::Look(uuid(99)));
-    let looked = |report: &Report| match report {
-        Report::Looked { connection: 1, uuid, asked_at, answer } if *asked_at >= asked => {
-            Some((*uuid, answer.clone()))
-        }
-        _ => None,
-    };
+    // Asked before there is a connection: they wait for one.
+    follower.ask(Request::Look(uuid(2)));
+    follower.ask(Request::Look(uuid(99)));
     let expected = sighting(2, "d\u{e9}j\u{e0} vu", VmState::Paused(PausedReason::Unknown));
-    assert_eq!(follower.until(looked), (uuid(2), Answer::Found(expected)));
-    assert_eq!(follower.until(looked), (uuid(99), Answer::Gone));
+    assert_eq!(follower.looked(), (1, uuid(2), Answer::Found(expected)));
+    assert_eq!(follower.looked(), (1, uuid(99), Answer::Gone));
     follower.end();
 }
 
@@ -80,7 +71,7 @@ fn a_list_comes_when_asked_for() {
     follower.listed();
     for _ in 0..3 {
         let before = Instant::now();
-        follower.requests.clone().ask(Request::List);
+        follower.ask(Request::List);
         let (connection, asked_at, vms) = follower.listed();
         assert_eq!((connection, vms.len()), (1, 3));
         assert!(asked_at >= before);
@@ -122,13 +113,12 @@ fn a_wrong_uri_is_reported_at_each_attempt_with_what_to_do() {
     for (uri, cause, advice) in cases {
         let mut follower = Follower::start(settings(uri), 8);
         for _ in 0..3 {
-            match follower.next() {
-                Report::Disconnected { error, .. } => {
-                    assert!(error.contains("could not connect to libvirt at"), "{error}");
-                    assert!(error.contains(cause) && error.contains(advice), "{error}");
-                }
-                other => panic!("expected Disconnected, got {other:?}"),
-            }
+            let report = follower.next();
+            let Report::Disconnected { error, .. } = report else {
+                panic!("expected a failed attempt, got {report:?}");
+            };
+            assert!(error.contains("could not connect to libvirt at"), "{error}");
+            assert!(error.contains(cause) && error.contains(advice), "{error}");
         }
         follower.end();
     }
@@ -149,19 +139,14 @@ fn a_full_channel_delays_lists_and_looks_but_loses_none() {
     let place = Place::new();
     let mut follower = Follower::start(settings(&place.node(&three())), 1);
     for number in 1..=50 {
-        follower.requests.ask(Request::Look(uuid(number)));
+        follower.ask(Request::Look(uuid(number)));
     }
-    let mut found = 0;
-    let mut gone = 0;
-    while found + gone < 50 {
-        match follower.next() {
-            Report::Looked { answer: Answer::Found(_), .. } => found += 1,
-            Report::Looked { answer: Answer::Gone, .. } => gone += 1,
-            Report::Connected { .. } | Report::Listed { .. } => {}
-            other => panic!("unexpected {other:?}"),
-        }
+    let looked: Vec<_> = (0..50).map(|_| follower.looked()).collect();
+    for (number, (_, uuid, answer)) in (1..).zip(&looked) {
+        assert_eq!(*uuid, Uuid::from_u128(number));
+        assert_eq!(matches!(answer, Answer::Found(_)), number <= 3);
+        assert_eq!(*answer == Answer::Gone, number > 3);
     }
-    assert_eq!((found, gone), (3, 47));
     follower.end();
 }
 

@@ -9,7 +9,7 @@ use virt::domain::Domain;
 use super::daemon::Daemon;
 use super::follower::{Follower, PATIENCE, eventually, settings};
 use crate::libvirt::connection::Connection;
-use crate::libvirt::{Answer, Handle, Mailbox, Report, Request, Requests, event_loop};
+use crate::libvirt::{Answer, Mailbox, Report, Request, event_loop};
 use crate::vm::{LifecycleKind, PausedReason, ResumedDetail, SuspendedDetail, Uuid, VmState};
 
 /// A client that changes domains, and keeps the test driver's state alive.
@@ -64,17 +64,14 @@ fn events_of_a_remote_libvirt_come_in_order_on_a_read_only_connection() {
         domain.suspend().unwrap();
         domain.resume().unwrap();
     }
-    for expected in
-        [LifecycleKind::Suspended(SuspendedDetail::Paused), LifecycleKind::Resumed(ResumedDetail::Unpaused)]
-            .repeat(5)
-    {
-        match follower.next_but_lists() {
-            Report::Event { connection, event } => {
-                assert_eq!((connection, event.kind), (1, expected));
-                assert_eq!(event.uuid, domain.uuid().unwrap());
-                assert_eq!(event.name.as_str(), "test");
-            }
-            other => panic!("expected an event, got {other:?}"),
+    for _ in 0..5 {
+        for expected in [
+            LifecycleKind::Suspended(SuspendedDetail::Paused),
+            LifecycleKind::Resumed(ResumedDetail::Unpaused),
+        ] {
+            let (connection, event) = follower.event();
+            assert_eq!((connection, event.kind), (1, expected));
+            assert_eq!((event.uuid, event.name.as_str()), (domain.uuid().unwrap(), "test"));
         }
     }
     follower.end();
@@ -93,16 +90,11 @@ fn lost_events_end_in_an_overflow_and_a_list_that_is_newer_than_all_of_them() {
         domain.resume().unwrap();
     }
     domain.suspend().unwrap();
-    // The event thread serves both connections in the order of arrival; a round trip on the follower's own
-    // proves that its events came.
-    follower.requests.ask(Request::Look(domain.uuid().unwrap()));
     let last_loss = Instant::now();
     follower.until(|report| matches!(report, Report::Overflowed { connection: 1 }).then_some(()));
-    let fresh = follower.until(|report| match report {
-        Report::Listed { asked_at, vms, .. } if *asked_at >= last_loss => Some(vms.clone()),
-        _ => None,
-    });
-    assert_eq!(fresh[0].state, VmState::Paused(PausedReason::User));
+    let (_, asked_at, vms) = follower.listed();
+    assert!(asked_at >= last_loss);
+    assert_eq!(vms[0].state, VmState::Paused(PausedReason::User));
     follower.end();
 }
 
@@ -115,8 +107,8 @@ fn a_libvirtd_that_accepts_but_does_not_answer_is_reported_once_and_the_attempt_
     let began = Instant::now();
     let mut follower = Follower::start(settings, 8);
     for _ in 0..1000 {
-        follower.requests.ask(Request::List);
-        follower.requests.ask(Request::Look(Uuid::nil()));
+        follower.ask(Request::List);
+        follower.ask(Request::Look(Uuid::nil()));
     }
     assert!(began.elapsed() < Duration::from_secs(5), "asking must not wait for libvirt");
     let error = follower.disconnected();
@@ -126,11 +118,8 @@ fn a_libvirtd_that_accepts_but_does_not_answer_is_reported_once_and_the_attempt_
     daemon.go_on();
     assert_eq!(follower.connected(), 1);
     assert_eq!(follower.listed().2.len(), 1);
-    let answer = follower.until(|report| match report {
-        Report::Looked { answer, .. } => Some(answer.clone()),
-        _ => None,
-    });
-    assert_eq!(answer, Answer::Gone, "what was asked meanwhile is answered once");
+    assert_eq!(follower.looked(), (1, Uuid::nil(), Answer::Gone));
+    assert_eq!(follower.within(Duration::from_millis(200)), None, "a thousand looks at one VM are one");
     follower.end();
 }
 
@@ -142,16 +131,9 @@ fn dropping_the_handle_while_libvirtd_hangs_does_not_wait_for_it() {
     settings.open_deadline = Duration::from_millis(100);
     let mut follower = Follower::start(settings, 8);
     follower.disconnected();
-    let before = Instant::now();
-    drop(std::mem::replace(&mut follower.requests, another_handle()));
-    assert!(before.elapsed() < Duration::from_secs(1));
+    follower.drop_handle();
     daemon.go_on();
     follower.end();
-}
-
-/// A handle that stands for no threads.
-fn another_handle() -> Requests {
-    Requests(Arc::new(Handle { mailbox: Arc::new(Mailbox::default()) }))
 }
 
 #[test]
@@ -164,15 +146,11 @@ fn a_libvirtd_that_hangs_while_connected_is_given_up_by_keep_alive_and_found_aga
     follower.listed();
     daemon.hang();
     // A look is on its way when the connection is given up; it is answered on the next one.
-    follower.requests.ask(Request::Look(Uuid::nil()));
+    follower.ask(Request::Look(Uuid::nil()));
     let error = follower.disconnected();
     assert!(error.contains("keep-alive"), "{error}");
     daemon.go_on();
-    let looked = follower.until(|report| match report {
-        Report::Looked { connection, answer, .. } => Some((*connection, answer.clone())),
-        _ => None,
-    });
-    assert_eq!(looked, (2, Answer::Gone));
+    assert_eq!(follower.looked(), (2, Uuid::nil(), Answer::Gone));
     follower.end();
 }
 
