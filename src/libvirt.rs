@@ -4,10 +4,35 @@
 //! anything. Subscribe, then list, then follow: after each connect the life-cycle subscription is in place
 //! before the list is taken, so nothing falls between. No call to libvirt is ever made in an event callback
 //! or on the agent's task. Integers of libvirt end in `numbers.rs`, C ends in `ffi.rs`.
+//!
+//! - `event_loop.rs`: the event thread, one for the process.
+//! - `connection.rs`: one connection with its registrations; `error.rs` says what went wrong with it.
+//! - `supervisor.rs`: the threads that keep a connection and list and look on it; `schedule.rs` says when,
+//!   `mailbox.rs` holds what waits for them.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+
+use crate::config;
 use crate::vm::{Lifecycle, Sighting, Uuid};
+
+mod connection;
+mod error;
+mod event_loop;
+mod ffi;
+mod mailbox;
+mod numbers;
+mod schedule;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+
+pub use event_loop::EventLoopError;
+use mailbox::Mailbox;
+use supervisor::Supervisor;
 
 /// A fact about libvirt or its VMs, with the connection it was learnt on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,4 +106,92 @@ pub enum Request {
     List,
     /// Look at one domain: its state, and for PAUSED/MIGRATION which side of the migration this host is.
     Look(Uuid),
+}
+
+/// Why [`spawn`] started nothing. That libvirt can't be reached is not among it: it is a [`Report`].
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The process has no event loop for libvirt.
+    #[error("could not start libvirt's event loop")]
+    EventLoop(#[source] EventLoopError),
+    /// The system gave no thread.
+    #[error("could not start the thread that keeps the connection to libvirt")]
+    Thread(#[source] std::io::Error),
+}
+
+/// The way to ask libvirt: cheap to clone, never blocks.
+///
+/// When the last clone is dropped, the threads end and the connection is closed, at the latest when the call
+/// to libvirt that they are in returns and the reports that they still have are taken or refused.
+#[derive(Debug, Clone)]
+pub struct Requests(Arc<Handle>);
+
+impl Requests {
+    /// Asks. Requests that still wait are not asked twice; a look that is asked for while there is no connection
+    /// waits for the next one, and every connection begins with a list.
+    pub fn ask(&self, request: Request) {
+        self.0.mailbox.ask(request);
+    }
+}
+
+/// Stops everything when the last clone of [`Requests`] goes.
+#[derive(Debug)]
+struct Handle {
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.mailbox.stop();
+    }
+}
+
+/// Connects to libvirt, now and whenever the connection ends, and reports what happens.
+///
+/// The capacity of `reports` is the number of events that the agent may be behind before some are dropped, which
+/// ends in [`Report::Overflowed`] and a list. All other reports wait for room. When the receiver is dropped, the
+/// threads end. Must be called before anything else in the process opens a libvirt connection.
+pub fn spawn(settings: &config::Libvirt, reports: mpsc::Sender<Report>) -> Result<Requests, SpawnError> {
+    start(Settings::new(settings), reports)
+}
+
+/// What the threads go by.
+#[derive(Debug, Clone)]
+struct Settings {
+    uri: String,
+    read_write: bool,
+    resync: Duration,
+    /// How long after the connect there is one extra list. A libvirtd that has just started reconnects to its
+    /// QEMUs in threads of its own; what they find (a guest that ended meanwhile) may give no event.
+    settle: Duration,
+    /// An attempt to connect that takes longer is reported.
+    open_deadline: Duration,
+    /// Keep-alive of a remote connection: a libvirtd that hangs is given up after this times `count + 1`.
+    keep_alive_seconds: i32,
+    keep_alive_count: u32,
+}
+
+impl Settings {
+    fn new(settings: &config::Libvirt) -> Self {
+        Self {
+            uri: settings.uri.clone(),
+            read_write: settings.read_write,
+            resync: settings.resync,
+            settle: Duration::from_secs(5),
+            open_deadline: Duration::from_secs(10),
+            keep_alive_seconds: 5,
+            keep_alive_count: 3,
+        }
+    }
+}
+
+fn start(settings: Settings, reports: mpsc::Sender<Report>) -> Result<Requests, SpawnError> {
+    event_loop::start().map_err(SpawnError::EventLoop)?;
+    let mailbox = Arc::new(Mailbox::default());
+    let supervisor = Supervisor { settings, reports, mailbox: Arc::clone(&mailbox) };
+    thread::Builder::new()
+        .name("libvirt".to_owned())
+        .spawn(move || supervisor.run())
+        .map_err(SpawnError::Thread)?;
+    Ok(Requests(Arc::new(Handle { mailbox })))
 }

@@ -1,0 +1,74 @@
+//! When to list again and when to connect again. Pure: time is an argument.
+
+use std::time::{Duration, Instant};
+
+#[cfg(test)]
+mod tests;
+
+/// Waiting times that double from 100 ms to 5 s.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    pub(super) const fn new() -> Self {
+        Self { next: Self::FIRST }
+    }
+
+    /// How long to wait after one more failure.
+    pub(super) fn after_failure(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (wait * 2).min(Self::LONGEST);
+        wait
+    }
+
+    /// A success: the next failure waits the shortest time again.
+    pub(super) const fn reset(&mut self) {
+        self.next = Self::FIRST;
+    }
+}
+
+/// When a connection's next list is due without being asked for.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// From list to list.
+    resync: Duration,
+    /// The one list some time after the connect, until it is done.
+    settle: Option<Instant>,
+    /// The next of all others.
+    next: Instant,
+    backoff: Backoff,
+}
+
+impl Schedule {
+    /// A resync that is longer than a year may as well be one; an instant can't hold everything.
+    const LONGEST_RESYNC: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// The first list is due at once, a second one at `settle` after the connect.
+    pub(super) fn new(connected_at: Instant, resync: Duration, settle: Duration) -> Self {
+        let resync = resync.min(Self::LONGEST_RESYNC);
+        Self { resync, settle: Some(connected_at + settle), next: connected_at, backoff: Backoff::new() }
+    }
+
+    /// When to list next.
+    pub(super) fn due(&self) -> Instant {
+        self.settle.map_or(self.next, |settle| settle.min(self.next))
+    }
+
+    /// A list that was asked for at `asked_at` came.
+    pub(super) fn listed(&mut self, asked_at: Instant) {
+        self.settle = self.settle.filter(|settle| asked_at < *settle);
+        self.next = asked_at + self.resync;
+        self.backoff.reset();
+    }
+
+    /// A list failed at `now`: it is tried again after a back-off, and before that only when asked for.
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.settle = self.settle.filter(|settle| now < *settle);
+        self.next = now + self.backoff.after_failure();
+    }
+}

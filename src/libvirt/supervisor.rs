@@ -1,0 +1,186 @@
+//! The threads that keep a connection: open, subscribe, list, serve, and begin again when it ends.
+//!
+//! [`Supervisor::run`] is the body of the thread `libvirt`, which opens connections and lists on them; beside it
+//! runs `libvirt-look` while there is a connection, so that a list which libvirt stalls (for 1.6 s while it
+//! stops a domain) does not delay looks, and `libvirt-open` during an attempt to connect, to report one that does
+//! not come back. No thread outlives what it serves, so they can't pile up behind a hung libvirtd.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::connection::Connection;
+use super::error::{LookError, chain};
+use super::mailbox::{Mailbox, Wake};
+use super::schedule::{Backoff, Schedule};
+use super::{Answer, Report, Settings};
+
+/// Everything that the threads share.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    pub(super) settings: Settings,
+    pub(super) reports: mpsc::Sender<Report>,
+    pub(super) mailbox: Arc<Mailbox>,
+}
+
+/// Why a connection, or an attempt at one, is over.
+enum Ended {
+    /// Nobody asks any more, or nobody listens.
+    Stopped,
+    /// It failed, in words; the next attempt follows.
+    Lost(String),
+}
+
+impl Supervisor {
+    /// Keeps a connection until the last handle is dropped or the receiver of the reports is gone.
+    pub(super) fn run(&self) {
+        let mut backoff = Backoff::new();
+        let mut number = 1;
+        while let Ended::Lost(error) = self.connect_and_serve(&mut number, &mut backoff) {
+            let report = Report::Disconnected { error, at: Instant::now() };
+            if self.send(report).is_err() || self.mailbox.pause(backoff.after_failure()) {
+                return;
+            }
+        }
+    }
+
+    /// One connection from the attempt to its end. `number` is the one that it gets, and grows with each.
+    fn connect_and_serve(&self, number: &mut u64, backoff: &mut Backoff) -> Ended {
+        self.mailbox.begin(*number);
+        let connection = match self.open(*number) {
+            Ok(connection) => connection,
+            Err(ended) => return ended,
+        };
+        *number += 1;
+        let connected = Report::Connected {
+            connection: connection.number(),
+            version: connection.version().to_owned(),
+            at: Instant::now(),
+        };
+        if let Err(ended) = self.send(connected) {
+            return ended;
+        }
+        connection.open_gate();
+        thread::scope(|scope| {
+            let looks = thread::Builder::new()
+                .name("libvirt-look".to_owned())
+                .spawn_scoped(scope, || self.serve_looks(&connection));
+            let ended = match looks {
+                Ok(_) => self.serve_lists(&connection, backoff),
+                Err(error) => Ended::Lost(no_thread(&error)),
+            };
+            self.mailbox.end();
+            ended
+        })
+    }
+
+    /// Opens a connection, and reports once if that takes longer than it should.
+    ///
+    /// libvirt has no time limit for this, nor a way to give up: the one attempt goes on until it ends.
+    fn open(&self, number: u64) -> Result<Connection, Ended> {
+        thread::scope(|scope| {
+            let (opened, waiting) = channel::<()>();
+            let watch = move || {
+                if waiting.recv_timeout(self.settings.open_deadline) == Err(RecvTimeoutError::Timeout) {
+                    let error = format!(
+                        "libvirt at {} accepts connections but has not answered for {} s: is libvirtd hung? \
+                         This attempt goes on; if it stays so, restart libvirtd",
+                        self.settings.uri,
+                        self.settings.open_deadline.as_secs_f32()
+                    );
+                    // Nobody listens: then the attempt has nobody to go on for either, and ends when it returns.
+                    let _ = self.send(Report::Disconnected { error, at: Instant::now() });
+                }
+            };
+            thread::Builder::new()
+                .name("libvirt-open".to_owned())
+                .spawn_scoped(scope, watch)
+                .map_err(|error| Ended::Lost(no_thread(&error)))?;
+            let result = Connection::open(&self.settings, number, &self.reports, &self.mailbox);
+            drop(opened);
+            result.map_err(|error| Ended::Lost(error.in_words()))
+        })
+    }
+
+    /// Lists when it is due, asked for, or needed after an overflow, until the connection ends.
+    fn serve_lists(&self, connection: &Connection, backoff: &mut Backoff) -> Ended {
+        let mut schedule = Schedule::new(Instant::now(), self.settings.resync, self.settings.settle);
+        let mut failing = false;
+        loop {
+            match self.mailbox.wait(schedule.due()) {
+                Wake::Stopped => return Ended::Stopped,
+                Wake::Lost(reason) => return self.lost(&reason),
+                Wake::Overflowed => {
+                    if let Err(ended) = self.send(Report::Overflowed { connection: connection.number() }) {
+                        return ended;
+                    }
+                    self.mailbox.overflow_told();
+                }
+                Wake::List | Wake::Due => {}
+            }
+            let asked_at = Instant::now();
+            match connection.list() {
+                Ok(vms) => {
+                    if failing {
+                        failing = false;
+                        tracing::info!(uri = self.settings.uri, "libvirt lists domains again");
+                    }
+                    schedule.listed(asked_at);
+                    backoff.reset();
+                    let report = Report::Listed { connection: connection.number(), asked_at, vms };
+                    if let Err(ended) = self.send(report) {
+                        return ended;
+                    }
+                }
+                Err(error) if connection.is_dead() => return self.lost(&chain(&error)),
+                Err(error) => {
+                    if !failing {
+                        failing = true;
+                        let error = chain(&error);
+                        tracing::warn!(uri = self.settings.uri, error, "libvirt does not list domains");
+                    }
+                    schedule.failed(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Answers looks until the connection ends; one that the end interrupts waits for the next connection.
+    fn serve_looks(&self, connection: &Connection) {
+        while let Some(uuid) = self.mailbox.next_look(connection.number()) {
+            let asked_at = Instant::now();
+            let answer = match connection.look(uuid) {
+                Ok(sighting) => Answer::Found(sighting),
+                Err(LookError::Gone) => Answer::Gone,
+                Err(error @ LookError::Failed(_)) if connection.is_dead() => {
+                    self.mailbox.put_back(uuid);
+                    self.mailbox.lose(connection.number(), &chain(&error));
+                    return;
+                }
+                Err(error @ LookError::Failed(_)) => Answer::Failed(chain(&error)),
+            };
+            let report = Report::Looked { connection: connection.number(), uuid, asked_at, answer };
+            if self.send(report).is_err() {
+                self.mailbox.stop();
+                return;
+            }
+        }
+    }
+
+    fn lost(&self, reason: &str) -> Ended {
+        Ended::Lost(format!("lost the connection to libvirt at {}: {reason}", self.settings.uri))
+    }
+
+    /// Hands a report over, waiting for room; fails only if nobody listens any more.
+    fn send(&self, report: Report) -> Result<(), Ended> {
+        self.reports.blocking_send(report).map_err(|_| Ended::Stopped)
+    }
+}
+
+fn no_thread(error: &io::Error) -> String {
+    format!("could not start a thread for the connection to libvirt: {error}")
+}
