@@ -1,16 +1,102 @@
 //! ExaBGP's side of the shell: steps in, command lines out, replies in, outcomes out.
 //!
-//! `command.rs` (steps to text) and `reply.rs` (text to replies) are pure functions; `session.rs` is the pure
-//! state machine that matches acknowledgements by their position, finds missing ones by time-out, fences and
-//! reads ExaBGP's table; `child.rs` and `print.rs` are transports. [`spawn`] ties a session to a transport.
-//! No policy: which route is wanted is not known here. The measured rules that this module rests on are
-//! named beside the code that follows them.
+//! Called by `agent` through [`spawn`] and two channels. In reading order: `command` (steps to text), `reply`
+//! and `row` (text to replies), `neighborhood` (who is to hear what) and `table` (what ExaBGP holds of ours) are
+//! pure; `session` is the pure state machine that matches acknowledgements by their position, finds missing
+//! ones by time-out, fences and reads the table; `drive` ties a session to a reader and a writer thread;
+//! `child` and `print` are the transports. No policy: which route is wanted is not known here. The measured
+//! rules that this module rests on are named beside the code that follows them.
 
+mod child;
+mod command;
+mod drive;
+mod lines;
+mod neighborhood;
+mod print;
+mod reply;
+mod row;
+mod session;
+mod table;
+
+use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::plan::{FoundRoute, Outcome, Step};
-use crate::route::Prefix;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use crate::config::{Config, Transport};
+use crate::plan::Step;
+use crate::route::{Asn, Mark, NextHop, Prefix};
+
+pub use lines::Lines;
+pub use reply::Reply;
+pub use session::{Effects, Notice, Session};
+
+pub use crate::plan::{FoundRoute, Outcome};
+
+/// What a session with ExaBGP is told at its start; nothing of it changes while it lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The way to ExaBGP.
+    pub transport: Transport,
+    /// This host's own AS: prepended where a session's own number is not known.
+    pub local_as: Asn,
+    /// The mark by which routes in ExaBGP's table are known as ours.
+    pub mark: Mark,
+    /// The neighbors to speak to; empty: all that ExaBGP lets this process speak to.
+    pub neighbors: BTreeSet<IpAddr>,
+    /// Whether IPv4 routes are announced with `next-hop self`.
+    pub own_next_hop_v4: bool,
+    /// Whether IPv6 routes are announced with `next-hop self`.
+    pub own_next_hop_v6: bool,
+    /// How long ExaBGP may owe an answer.
+    pub ack_timeout: Duration,
+    /// Identity of this life of ExaBGP; filled in by [`spawn`] where the transport can tell it.
+    pub epoch: Option<String>,
+}
+
+impl Settings {
+    /// How long ExaBGP may owe an answer: a burst of 10,000 routes kept 5.0 busy for nine seconds, but no single
+    /// chunk of [`Session::MAX_OUTSTANDING`] lines for more than one.
+    pub const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            transport: config.exabgp.transport,
+            local_as: config.bgp.local_as,
+            mark: config.bgp.ladder.mark(),
+            neighbors: config.bgp.neighbors.clone(),
+            own_next_hop_v4: config.bgp.next_hop == NextHop::Own,
+            own_next_hop_v6: config.bgp.next_hop_v6 == Some(NextHop::Own),
+            ack_timeout: Self::ACK_TIMEOUT,
+            epoch: None,
+        }
+    }
+}
+
+/// Starts the exchange with ExaBGP inside the current runtime. It ends when `orders` or `reports` is closed;
+/// after [`Report::Gone`] orders are taken and dropped.
+///
+/// # Errors
+///
+/// When a thread can't be started, or the transport is not available in this build.
+pub fn spawn(
+    settings: Settings,
+    orders: UnboundedReceiver<Order>,
+    reports: UnboundedSender<Report>,
+) -> io::Result<()> {
+    match settings.transport {
+        Transport::Child => child::spawn(settings, orders, reports),
+        Transport::Print => print::spawn(&settings, orders, reports),
+        Transport::Relay => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "exabgp.transport: relay is not available in this build; use child or print",
+        )),
+    }
+}
 
 /// Something that ExaBGP is to be told or asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -374,15 +374,10 @@ impl Mobility {
         }
         track.state = Some(sighting.state);
         track.in_doubt = false;
+        track.first_sight = found.is_some();
         let told = match found {
-            Some(found) => {
-                track.first_sight = true;
-                track.first_judgement(sighting.state, sighting.role, found)
-            }
-            None => {
-                track.first_sight = false;
-                track.judgement(sighting.state, sighting.role)
-            }
+            Some(found) => track.first_judgement(sighting.state, sighting.role, found),
+            None => track.judgement(sighting.state, sighting.role),
         };
         track.informed_at = Some(asked_at);
         if track.guess && sighting.role.is_none() && matches!(cause, Cause::Listed(_)) {

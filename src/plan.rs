@@ -66,13 +66,12 @@ pub struct FoundRoute {
     pub prefix: Prefix,
     /// The rung in its mark; of several neighbors' entries the best.
     pub rung: Rung,
-    /// The next hop as ExaBGP shows it.
+    /// The next hop as ExaBGP shows it, the session's own address as `self` where `self` was announced.
     pub next_hop: NextHop,
     /// The attributes as ExaBGP shows them; `local_preference` is 0 where ExaBGP shows none, `as_path_prepend`
-    /// is the number of own AS numbers above one.
+    /// is the number of own AS numbers above one. Where the neighbors differ, or one lacks the route, they are the
+    /// defaults, which equal those of no route that anyone wants.
     pub attributes: Attributes,
-    /// Whether every neighbor that it should be announced to has it, each with these attributes.
-    pub uniform: bool,
 }
 
 /// What became of a step.

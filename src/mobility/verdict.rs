@@ -101,9 +101,9 @@ const fn of_suspended(detail: SuspendedDetail) -> Verdict {
 pub(super) enum Standing {
     /// This is certain.
     Sure(Told),
-    /// PAUSED/MIGRATION: source after the switch-over, destination before it, or a restore.
+    /// `PAUSED/MIGRATION`: source after the switch-over, destination before it, or a restore.
     Migrating,
-    /// PAUSED/STARTING_UP: QEMU is being started, for a boot or to take in a copy.
+    /// `PAUSED/STARTING_UP`: QEMU is being started, for a boot or to take in a copy.
     StartingUp,
     /// Nothing that could be understood.
     Silent,

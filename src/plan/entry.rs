@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{FoundRoute, Progress, Step};
-use crate::route::{NextHop, Prefix, Route, Rung};
+use crate::route::{Prefix, Route, Rung};
 
 /// How urgent a step is; the smaller, the sooner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,11 +143,7 @@ impl Held {
             Self::Nothing | Self::Unknown => false,
             // Which VM a route belongs to is not on the wire.
             Self::Route(held) => held.next_hop == route.next_hop && held.attributes == route.attributes,
-            Self::Found(found) => {
-                // ExaBGP shows `self` as the session's own address, which is not known here.
-                let same_next_hop = route.next_hop == NextHop::Own || found.next_hop == route.next_hop;
-                found.uniform && same_next_hop && found.attributes == *route.attributes
-            }
+            Self::Found(found) => found.next_hop == route.next_hop && found.attributes == *route.attributes,
         }
     }
 

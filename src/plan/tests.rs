@@ -28,13 +28,7 @@ fn route(number: u8, rung: Rung) -> Route {
 /// The route as ExaBGP shows it in its table.
 fn found(number: u8, rung: Rung) -> FoundRoute {
     let route = route(number, rung);
-    FoundRoute {
-        prefix: route.prefix,
-        rung,
-        next_hop: NextHop::Address("192.0.2.1".parse().unwrap()),
-        attributes: (*route.attributes).clone(),
-        uniform: true,
-    }
+    FoundRoute { prefix: route.prefix, rung, next_hop: NextHop::Own, attributes: (*route.attributes).clone() }
 }
 
 fn announce(number: u8, rung: Rung) -> Step {
@@ -81,7 +75,7 @@ fn what_the_table_shows_as_wanted_is_not_sent_again() {
     let now = Instant::now();
     let mut plan = Plan::new(Some(REPEAT));
     plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active), route(3, Rung::Active)]);
-    let uneven = FoundRoute { uniform: false, ..found(3, Rung::Active) };
+    let uneven = FoundRoute { attributes: Attributes::default(), ..found(3, Rung::Active) };
     plan.ready(vec![found(1, Rung::Active), found(2, Rung::Unsure), uneven]);
     let steps = acknowledge(&mut plan, now);
     assert_eq!(steps, [announce(2, Rung::Active), announce(3, Rung::Active)]);

@@ -3,7 +3,8 @@
 use super::*;
 use crate::exabgp::NeighborState;
 use crate::route::NextHop;
-use crate::snapshot::{Direction, MigrationOutcome, MigrationView};
+use crate::snapshot::MigrationView;
+use crate::vm::{MigrationDirection, MigrationOutcome};
 
 fn web_route(prefix: &str) -> Value {
     json!({
@@ -198,9 +199,9 @@ async fn a_route_that_was_refused_and_belongs_to_no_vm() {
 #[tokio::test]
 async fn a_migration() {
     let migrations = [
-        (Direction::In, MigrationOutcome::Running, json!("in"), json!("running")),
-        (Direction::In, MigrationOutcome::Completed, json!("in"), json!("completed")),
-        (Direction::Out, MigrationOutcome::Failed, json!("out"), json!("failed")),
+        (MigrationDirection::In, MigrationOutcome::Running, json!("in"), json!("running")),
+        (MigrationDirection::In, MigrationOutcome::Completed, json!("in"), json!("completed")),
+        (MigrationDirection::Out, MigrationOutcome::Failed, json!("out"), json!("failed")),
     ];
     for (direction, outcome, direction_text, outcome_text) in migrations {
         let started_at = sample::time("2026-03-01T10:00:00.042Z");

@@ -48,6 +48,7 @@ const HAPPENINGS: [Happening; 16] = [
 
 impl Happening {
     /// The events and the state after each, if it can happen in `state`.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "what can't happen in a state tells nothing")]
     fn tells(self, state: VmState, incoming: bool) -> Vec<(LifecycleKind, VmState)> {
         let off = VmState::Shutoff(ShutoffReason::Destroyed);
         let runs = matches!(state, VmState::Running(_));
@@ -128,7 +129,19 @@ impl World {
             self.incoming = match happening {
                 Happening::CopyBegins | Happening::Restore => true,
                 Happening::SwitchOver => false,
-                _ => self.incoming,
+                Happening::Boot
+                | Happening::BootPaused
+                | Happening::Pause
+                | Happening::Resume
+                | Happening::Dump
+                | Happening::Save
+                | Happening::SleepAndWake
+                | Happening::CopyFails
+                | Happening::CopyArrives
+                | Happening::SwitchOverFails
+                | Happening::Left
+                | Happening::Destroy
+                | Happening::Crash => self.incoming,
             };
             if told {
                 let effects = self.host.event(kind);

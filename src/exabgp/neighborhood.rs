@@ -1,0 +1,247 @@
+//! The neighbors: who they are, in what state, and which of them hear one and the same line. Pure.
+//!
+//! Numbers come from the configuration that ExaBGP shows, which lists sessions that are down as well, and from
+//! its state events; the latest of either counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::command::Audience;
+use super::reply::{ConfigurationLine, Told};
+use super::{Neighbor, NeighborState};
+use crate::route::{Asn, NextHop, Prefix};
+
+/// What is known of the neighbors.
+#[derive(Debug)]
+pub(super) struct Neighborhood {
+    /// `bgp.neighbors`; empty: all.
+    selected: BTreeSet<IpAddr>,
+    /// Stands in for our AS on a session of which it is not known.
+    local_as: Asn,
+    configured: BTreeMap<IpAddr, Configured>,
+    /// The configuration that is being read, and whose lines come.
+    reading: BTreeMap<IpAddr, Configured>,
+    reading_of: Option<IpAddr>,
+    /// (Neighbor's AS, ours) as state events told them.
+    told: BTreeMap<IpAddr, (u32, u32)>,
+    states: BTreeMap<IpAddr, NeighborState>,
+    reported: BTreeMap<IpAddr, (u32, u32, NeighborState)>,
+}
+
+/// A neighbor in ExaBGP's configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Configured {
+    asn: Option<u32>,
+    local_asn: Option<u32>,
+    ipv4: bool,
+    ipv6: bool,
+    processes: BTreeSet<String>,
+}
+
+impl Configured {
+    fn numbers(&self) -> Option<(u32, u32)> {
+        Some((self.asn?, self.local_asn?))
+    }
+}
+
+impl Neighborhood {
+    pub(super) const fn new(selected: BTreeSet<IpAddr>, local_as: Asn) -> Self {
+        Self {
+            selected,
+            local_as,
+            configured: BTreeMap::new(),
+            reading: BTreeMap::new(),
+            reading_of: None,
+            told: BTreeMap::new(),
+            states: BTreeMap::new(),
+            reported: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what a state event tells; `true` when lines written so far may have missed this neighbor or
+    /// treated it as of the other kind.
+    pub(super) fn tell(&mut self, told: Told) -> bool {
+        let Told { address, numbers, state } = told;
+        let known = self.configured.contains_key(&address) || self.told.contains_key(&address);
+        let before = self.path_as(address);
+        self.states.insert(address, state);
+        if let Some(numbers) = numbers {
+            self.told.insert(address, numbers);
+        }
+        let after = self.path_as(address);
+        (!known && numbers.is_some()) || (known && before != after)
+    }
+
+    /// A summary begins: 4.2 lists established sessions only, so the others are down.
+    pub(super) fn begin_summary(&mut self) {
+        for state in self.states.values_mut() {
+            *state = NeighborState::Down;
+        }
+    }
+
+    /// A line of the summary.
+    pub(super) fn summarise(&mut self, address: IpAddr, state: NeighborState) {
+        self.states.insert(address, state);
+    }
+
+    /// The configuration is asked for: what was read of an earlier answer is void.
+    pub(super) fn begin_configuration(&mut self) {
+        self.reading.clear();
+        self.reading_of = None;
+    }
+
+    /// A line of the configuration.
+    pub(super) fn configure(&mut self, line: ConfigurationLine) {
+        match line {
+            ConfigurationLine::Neighbor(address) => {
+                self.reading_of = Some(address);
+                self.reading.entry(address).or_default();
+                return;
+            }
+            ConfigurationLine::End => {
+                self.reading_of = None;
+                return;
+            }
+            ConfigurationLine::LocalAs(_)
+            | ConfigurationLine::PeerAs(_)
+            | ConfigurationLine::Ipv4
+            | ConfigurationLine::Ipv6
+            | ConfigurationLine::Processes(_)
+            | ConfigurationLine::Other => {}
+        }
+        let Some(neighbor) = self.reading_of.and_then(|address| self.reading.get_mut(&address)) else {
+            return;
+        };
+        match line {
+            ConfigurationLine::LocalAs(number) => neighbor.local_asn = number,
+            ConfigurationLine::PeerAs(number) => neighbor.asn = number,
+            ConfigurationLine::Ipv4 => neighbor.ipv4 = true,
+            ConfigurationLine::Ipv6 => neighbor.ipv6 = true,
+            ConfigurationLine::Processes(names) => neighbor.processes.extend(names),
+            ConfigurationLine::Neighbor(_) | ConfigurationLine::End | ConfigurationLine::Other => {}
+        }
+    }
+
+    /// The configuration is complete; `false` when it lists no neighbor, or ended in the middle of one, so
+    /// that it can't be the answer to what was asked.
+    pub(super) fn adopt(&mut self) -> bool {
+        if self.reading.is_empty() || self.reading_of.is_some() {
+            return false;
+        }
+        let read = std::mem::take(&mut self.reading);
+        // What events told holds until ExaBGP's configuration says something new.
+        self.told.retain(|address, _| match (self.configured.get(address), read.get(address)) {
+            (Some(before), Some(now)) => before.numbers() == now.numbers(),
+            (None, Some(now)) => now.numbers().is_none(),
+            (None, None) => self.states.get(address).is_some_and(|&state| state != NeighborState::Down),
+            (Some(_), None) => false,
+        });
+        self.configured = read;
+        let (configured, told) = (&self.configured, &self.told);
+        self.states.retain(|address, _| configured.contains_key(address) || told.contains_key(address));
+        true
+    }
+
+    /// Whether ExaBGP gives some neighbors to other API processes, so that it can't be told for certain
+    /// which are ours. ExaBGP tells a process nowhere what it is called.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let mut with_process =
+            self.configured.values().map(|one| &one.processes).filter(|names| !names.is_empty());
+        let first = with_process.next();
+        self.selected.is_empty() && with_process.any(|names| Some(names) != first)
+    }
+
+    /// The neighbors that we may and want to speak to.
+    fn ours(&self) -> impl Iterator<Item = IpAddr> {
+        let any_process = self.configured.values().any(|one| !one.processes.is_empty());
+        let configured = self
+            .configured
+            .iter()
+            .filter(move |(_, one)| !any_process || !one.processes.is_empty())
+            .map(|(&address, _)| address);
+        // Sessions that ExaBGP accepts from a range of addresses stand in no configuration.
+        let dynamic = self.told.keys().copied().filter(|address| !self.configured.contains_key(address));
+        configured
+            .chain(dynamic)
+            .filter(|address| self.selected.is_empty() || self.selected.contains(address))
+    }
+
+    fn numbers(&self, address: IpAddr) -> Option<(u32, u32)> {
+        let configured = self.configured.get(&address).and_then(Configured::numbers);
+        self.told.get(&address).copied().or(configured)
+    }
+
+    /// Our AS on an eBGP session; `None` on an iBGP session. Where the kind is not known there is no session
+    /// yet, and a route without prepends is at least no loop to either kind.
+    fn path_as(&self, address: IpAddr) -> Option<Asn> {
+        let (asn, local_asn) = self.numbers(address)?;
+        if asn == local_asn { None } else { Asn::new(local_asn) }
+    }
+
+    /// The neighbors that are to hold a route for `prefix`.
+    pub(super) fn holders(&self, prefix: Prefix, next_hop: NextHop) -> impl Iterator<Item = IpAddr> {
+        self.ours().filter(move |address| {
+            let one = self.configured.get(address);
+            let family = one.is_none_or(|one| if prefix.is_ipv6() { one.ipv6 } else { one.ipv4 });
+            family && fits(*address, prefix, Some(next_hop))
+        })
+    }
+
+    /// Who is to hear a step about `prefix`: one entry a line. Empty when no session could carry `next_hop`.
+    pub(super) fn audiences(&self, prefix: Prefix, next_hop: Option<NextHop>) -> Vec<Audience> {
+        let fits = |address: &IpAddr| fits(*address, prefix, next_hop);
+        let mut groups: BTreeMap<Option<Asn>, BTreeSet<IpAddr>> = BTreeMap::new();
+        let mut everyone = self.selected.is_empty();
+        for address in self.ours() {
+            if fits(&address) {
+                groups.entry(self.path_as(address)).or_default().insert(address);
+            } else {
+                everyone = false;
+            }
+        }
+        if groups.is_empty() && !self.selected.is_empty() {
+            // ExaBGP has none of them; it refuses the line and says so in its log.
+            let only = self.selected.iter().copied().filter(fits).collect::<BTreeSet<_>>();
+            if !only.is_empty() {
+                groups.insert(Some(self.local_as), only);
+            }
+        }
+        let everyone = everyone && groups.len() == 1;
+        let audience = |(path_as, only)| Audience { only: if everyone { None } else { Some(only) }, path_as };
+        groups.into_iter().map(audience).collect()
+    }
+
+    /// What changed since the last call; a neighbor that is no longer there is down.
+    pub(super) fn changes(&mut self, at: Instant) -> Vec<Neighbor> {
+        let now: BTreeMap<IpAddr, (u32, u32, NeighborState)> = self
+            .ours()
+            .map(|address| {
+                let (asn, local_asn) = self.numbers(address).unwrap_or((0, self.local_as.get()));
+                let state = self.states.get(&address).copied().unwrap_or(NeighborState::Down);
+                (address, (asn, local_asn, state))
+            })
+            .collect();
+        let mut changed: BTreeMap<IpAddr, (u32, u32, NeighborState)> = BTreeMap::new();
+        for (&address, &(asn, local_asn, state)) in &self.reported {
+            if !now.contains_key(&address) && state != NeighborState::Down {
+                changed.insert(address, (asn, local_asn, NeighborState::Down));
+            }
+        }
+        changed.extend(now.iter().filter(|(address, known)| self.reported.get(address) != Some(known)));
+        self.reported = now;
+        changed
+            .into_iter()
+            .map(|(address, (asn, local_asn, state))| Neighbor { address, asn, local_asn, state, at })
+            .collect()
+    }
+}
+
+/// Whether a session with `address` can carry `next_hop`. `next-hop self` of the other family is refused by 5.0;
+/// 4.2 takes it, sends an UPDATE of which the peer resets the session, and does so again after each reconnect.
+fn fits(address: IpAddr, prefix: Prefix, next_hop: Option<NextHop>) -> bool {
+    next_hop != Some(NextHop::Own) || address.is_ipv6() == prefix.is_ipv6()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Transport `print`: commands go to stdout and nothing is expected back. A dry run, without any ExaBGP.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::mpsc as blocking;
+use std::time::Instant;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::command::{self, Audience};
+use super::drive::{Batch, Event, writer};
+use super::{FoundRoute, Order, Outcome, Report, Settings};
+use crate::plan::Step;
+use crate::route::Prefix;
+
+/// Starts writing to stdout.
+pub(super) fn spawn(
+    settings: &Settings,
+    orders: UnboundedReceiver<Order>,
+    reports: UnboundedSender<Report>,
+) -> io::Result<()> {
+    spawn_over(settings, io::stdout(), orders, reports)
+}
+
+fn spawn_over(
+    settings: &Settings,
+    sink: impl Write + Send + 'static,
+    orders: UnboundedReceiver<Order>,
+    reports: UnboundedSender<Report>,
+) -> io::Result<()> {
+    // There is nobody to ask what kind of neighbor it is: all count as eBGP, so that prepends show.
+    let only = if settings.neighbors.is_empty() { None } else { Some(settings.neighbors.clone()) };
+    let audience = Audience { only, path_as: Some(settings.local_as) };
+    let (events, written) = unbounded_channel();
+    let batches = writer(sink, events)?;
+    let printer = Printer { audience, batches, held: BTreeMap::new(), unwritten: Vec::new(), last: 0 };
+    tokio::spawn(printer.run(written, orders, reports));
+    Ok(())
+}
+
+/// What an ExaBGP that read all of it would hold.
+#[derive(Debug)]
+struct Printer {
+    audience: Audience,
+    batches: blocking::Sender<Batch>,
+    held: BTreeMap<Prefix, FoundRoute>,
+    /// Steps that are handed to the writer, each with the number of its batch.
+    unwritten: Vec<(u64, Prefix)>,
+    last: u64,
+}
+
+impl Printer {
+    async fn run(
+        mut self,
+        mut written: UnboundedReceiver<Event>,
+        mut orders: UnboundedReceiver<Order>,
+        reports: UnboundedSender<Report>,
+    ) {
+        let mut heard = reports.send(self.ready(Instant::now())).is_ok();
+        while heard {
+            // Cancel-safe: `recv` loses nothing when the other branch wins.
+            tokio::select! {
+                biased;
+                Some(event) = written.recv() => match event {
+                    Event::Written(through, at) => {
+                        heard = self.settled(through, at).into_iter().all(|report| reports.send(report).is_ok());
+                    }
+                    Event::Ended(reason) => {
+                        let _ = reports.send(Report::Gone { reason });
+                        break;
+                    }
+                    Event::Reply(..) => {}
+                },
+                order = orders.recv() => match order {
+                    Some(Order::Do(steps)) => self.print(&steps),
+                    Some(Order::Examine) => heard = reports.send(self.ready(Instant::now())).is_ok(),
+                    None => return,
+                },
+            }
+        }
+        while orders.recv().await.is_some() {}
+    }
+
+    fn ready(&self, at: Instant) -> Report {
+        Report::Ready { version: None, epoch: None, table: self.held.values().cloned().collect(), at }
+    }
+
+    fn print(&mut self, steps: &[Step]) {
+        if steps.is_empty() {
+            return;
+        }
+        self.last += 1;
+        let mut text = String::new();
+        for step in steps {
+            text.push_str(&command::line(step, &self.audience));
+            text.push('\n');
+            self.unwritten.push((self.last, step.prefix()));
+            match step {
+                Step::Announce(route) => {
+                    let found = FoundRoute {
+                        prefix: route.prefix,
+                        rung: route.rung,
+                        next_hop: route.next_hop,
+                        attributes: (*route.attributes).clone(),
+                    };
+                    self.held.insert(route.prefix, found);
+                }
+                Step::Withdraw { prefix, .. } => {
+                    self.held.remove(prefix);
+                }
+            }
+        }
+        // A writer that has ended has said so by an event.
+        let _ = self.batches.send((text, self.last));
+    }
+
+    fn settled(&mut self, through: u64, at: Instant) -> Vec<Report> {
+        let settled =
+            |(_, prefix)| Report::Settled { prefix, outcome: Outcome::Acknowledged, written_at: at, at };
+        self.unwritten.extract_if(.., |(number, _)| *number <= through).map(settled).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! The exchange with one life of ExaBGP. Pure: replies, orders and time in; [`Effects`] out. `drive` feeds it.
+//!
+//! Answers carry no number and match commands by position. So nothing may be outstanding that is answered out of
+//! turn (`version`, `#` and unknown commands are), and every start and every doubt goes the same way:
+//!
+//! ```text
+//!  # roamd, version, show neighbor summary ─▶ fence ─▶ neighbors ─▶ table ─▶ Ready, steps
+//!                                               ▲                              │
+//!                                               └── no answer, one too many ◀──┘ InDoubt
+//! ```
+//!
+//! The first line ends what a predecessor left half-written (4.2 glues it to ours). `show neighbor summary` is
+//! answered in turn, after everything that a predecessor had asked; what comes before its answer is dropped.
+//! Should that answer be a predecessor's own, ours comes later as a header that nobody waits for, and always
+//! before the answers to what is asked next, because those stand behind it in ExaBGP's queue: the session
+//! then fences again, and never gets to [`Report::Ready`] on somebody else's answers.
+
+mod asking;
+mod steps;
+mod version;
+
+use std::time::Instant;
+
+use super::neighborhood::Neighborhood;
+use super::reply::Reply;
+use super::table::Table;
+use super::{Order, Report, Settings};
+use steps::{Answer, Steps, Todo};
+
+/// The state of the exchange.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    phase: Phase,
+    steps: Steps,
+    neighborhood: Neighborhood,
+    version: Option<String>,
+    /// Since when ExaBGP owes what it owes, or when it last paid.
+    waiting_since: Instant,
+    /// Since the last [`Report::Ready`] nothing was put in doubt.
+    in_step: bool,
+    /// Doubts since the last acknowledged step.
+    doubts: u32,
+    /// The last doubt that was reported, so that one is told once however often it is tried again.
+    told: Option<String>,
+    garbage: u64,
+    ambiguous: bool,
+    effects: Effects,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Until ExaBGP is asked again.
+    Pausing { until: Instant },
+    /// The fence is out; `header`: its first line has come.
+    Fencing { header: bool },
+    /// The neighbors' configuration is asked for.
+    Configuring,
+    /// The table is asked for.
+    Listing(Table),
+    /// Steps are written.
+    Running,
+    /// This ExaBGP can't be spoken to.
+    Unusable(String),
+    /// End of file.
+    Gone,
+}
+
+/// What the shell is to do, in this order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Whole lines with their ends, to be written at once; empty: nothing.
+    pub write: String,
+    /// With `write`: what to hand to [`Session::written`] once it is written.
+    pub through: u64,
+    /// What the agent is to hear.
+    pub reports: Vec<Report>,
+    /// What is worth a line in the log.
+    pub notices: Vec<Notice>,
+}
+
+/// Something worth a line in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Garbage came for the first time since all was well; it is dropped.
+    GarbageBegan,
+    /// All is well again, after so many lines of garbage.
+    GarbageEnded(u64),
+    /// ExaBGP says that it ends.
+    ShuttingDown,
+    /// Some neighbors belong to other API processes, and ExaBGP doesn't tell which process this is.
+    AmbiguousNeighbors,
+    /// A version of which the text protocol was not measured.
+    UntestedVersion(String),
+}
+
+impl Session {
+    /// The most lines that are written and not acknowledged: an urgent step waits for no more than these.
+    pub const MAX_OUTSTANDING: usize = 25;
+
+    /// The longest pause between two fences of which ExaBGP answers none, in time-outs.
+    const MAX_BACKOFF: u32 = 30;
+
+    /// Doubts in a row that are followed up at once.
+    const HASTY_DOUBTS: u32 = 4;
+
+    /// Begins an exchange; its first lines are in [`Self::effects`].
+    pub fn new(settings: Settings, at: Instant) -> Self {
+        let mut session = Self {
+            neighborhood: Neighborhood::new(settings.neighbors.clone(), settings.local_as),
+            settings,
+            phase: Phase::Fencing { header: false },
+            steps: Steps::default(),
+            version: None,
+            waiting_since: at,
+            in_step: false,
+            doubts: 0,
+            told: None,
+            garbage: 0,
+            ambiguous: false,
+            effects: Effects::default(),
+        };
+        session.effects.write.push_str("# roamd\n");
+        session.fence(at);
+        session
+    }
+
+    /// What is to be done since the last call.
+    pub fn effects(&mut self) -> Effects {
+        self.effects.through = self.steps.through();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When [`Self::tick`] has something to do if nothing else happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Pausing { until } => Some(*until),
+            Phase::Fencing { .. } => {
+                let patience = 1_u32.checked_shl(self.doubts).unwrap_or(u32::MAX).min(Self::MAX_BACKOFF);
+                Some(self.waiting_since + self.settings.ack_timeout * patience)
+            }
+            Phase::Configuring | Phase::Listing(_) => Some(self.waiting_since + self.settings.ack_timeout),
+            Phase::Running => {
+                let owes = self.steps.outstanding() > 0;
+                owes.then(|| self.waiting_since + self.settings.ack_timeout)
+            }
+            Phase::Unusable(_) | Phase::Gone => None,
+        }
+    }
+
+    /// Takes an order of the agent's.
+    pub fn order(&mut self, order: Order, at: Instant) {
+        match &self.phase {
+            Phase::Gone => return,
+            Phase::Unusable(reason) => {
+                let reason = reason.clone();
+                self.effects.reports.push(Report::InDoubt { reason });
+                return;
+            }
+            Phase::Pausing { .. }
+            | Phase::Fencing { .. }
+            | Phase::Configuring
+            | Phase::Listing(_)
+            | Phase::Running => {}
+        }
+        match order {
+            Order::Do(steps) if self.in_step => self.steps.extend(steps),
+            // Ordered before the agent heard of the doubt, which covers these too.
+            Order::Do(_) => {
+                if self.told.is_none() {
+                    self.tell("ExaBGP's table is not read yet".to_owned());
+                }
+            }
+            Order::Examine if self.in_step => self.steps.examine(),
+            // The table is being read anyway.
+            Order::Examine => {}
+        }
+        self.proceed(at);
+    }
+
+    /// Everything up to `through` (of [`Effects::through`]) was written at `at`.
+    pub fn written(&mut self, through: u64, at: Instant) {
+        self.steps.written(through, at);
+    }
+
+    /// Time passed; needed at [`Self::deadline`] only.
+    pub fn tick(&mut self, at: Instant) {
+        if self.deadline().is_none_or(|deadline| at < deadline) {
+            return;
+        }
+        let owed = self.settings.ack_timeout.as_secs_f64();
+        match &self.phase {
+            Phase::Pausing { .. } => self.fence(at),
+            Phase::Fencing { header: true } => self.doubt(
+                "ExaBGP shows its neighbors but acknowledges nothing; exabgp.api.ack must be true".to_owned(),
+                at,
+            ),
+            Phase::Fencing { header: false } | Phase::Configuring | Phase::Listing(_) | Phase::Running => {
+                self.doubt(format!("ExaBGP owes an answer for {owed} s"), at);
+            }
+            Phase::Unusable(_) | Phase::Gone => {}
+        }
+    }
+
+    /// ExaBGP is gone, `reason` says how that showed.
+    pub fn gone(&mut self, reason: String) {
+        if !matches!(self.phase, Phase::Gone) {
+            self.phase = Phase::Gone;
+            self.in_step = false;
+            self.steps.clear();
+            self.effects.reports.push(Report::Gone { reason });
+        }
+    }
+
+    /// Takes one line of ExaBGP's, read at `at`.
+    pub fn reply(&mut self, reply: Reply, at: Instant) {
+        match (&mut self.phase, reply) {
+            (Phase::Gone | Phase::Unusable(_), _) | (_, Reply::Event) => {}
+            (_, Reply::Garbage) => {
+                if self.garbage == 0 {
+                    self.effects.notices.push(Notice::GarbageBegan);
+                }
+                self.garbage += 1;
+            }
+            (_, Reply::ShuttingDown) => self.effects.notices.push(Notice::ShuttingDown),
+            (_, Reply::JsonAnswer) => self.give_up(
+                "ExaBGP answers in JSON, the API of ExaBGP 6; set exabgp_api_version=4 in ExaBGP's environment"
+                    .to_owned(),
+            ),
+            (phase, Reply::State(told)) => {
+                let settled = matches!(phase, Phase::Configuring | Phase::Listing(_) | Phase::Running);
+                let changed = self.neighborhood.tell(told);
+                if changed && settled {
+                    self.doubt(format!("neighbor {} is new, or of the other kind now", told.address), at);
+                } else if settled {
+                    self.report_neighbors(at);
+                }
+            }
+            (Phase::Pausing { .. }, _) => {}
+            (Phase::Fencing { .. }, reply) => self.at_fence(reply, at),
+            (Phase::Configuring, Reply::Configuration(line)) => {
+                self.neighborhood.configure(line);
+                self.waiting_since = at;
+            }
+            (Phase::Configuring, Reply::Done) if self.neighborhood.adopt() => self.list(at),
+            (Phase::Configuring, Reply::Done) => self.doubt("ExaBGP lists no neighbors".to_owned(), at),
+            (Phase::Listing(table), Reply::Row(row)) => {
+                table.add(*row);
+                self.waiting_since = at;
+            }
+            (Phase::Listing(_), Reply::OtherRow) => self.waiting_since = at,
+            (Phase::Listing(_), Reply::Done) => self.ready(at),
+            (Phase::Running, Reply::Done) => self.acknowledge(Answer::Done, at),
+            (Phase::Running, Reply::Error) => self.acknowledge(Answer::Error, at),
+            (
+                Phase::Configuring | Phase::Listing(_) | Phase::Running,
+                Reply::Error
+                | Reply::Version(_)
+                | Reply::SummaryHeader
+                | Reply::SummaryRow(..)
+                | Reply::Configuration(_)
+                | Reply::Row(_)
+                | Reply::OtherRow
+                | Reply::InProgress,
+            ) => self.doubt("ExaBGP answers something that was not asked".to_owned(), at),
+        }
+    }
+
+    /// Writes what may be written.
+    fn proceed(&mut self, at: Instant) {
+        while matches!(self.phase, Phase::Running) {
+            if self.steps.outstanding() == 0 {
+                self.waiting_since = at;
+            }
+            match self.steps.next(Self::MAX_OUTSTANDING) {
+                None => return,
+                Some(Todo::Examine) => self.configure(at),
+                Some(Todo::Do(step)) => {
+                    let refused = self.steps.write(&step, &self.neighborhood, &mut self.effects.write, at);
+                    self.effects.reports.extend(refused);
+                }
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, answer: Answer, at: Instant) {
+        match self.steps.answer(answer, at) {
+            Err(steps::NothingOpen) => {
+                self.doubt("ExaBGP acknowledges more than it was told".to_owned(), at);
+            }
+            Ok(settled) => {
+                if answer == Answer::Done {
+                    self.doubts = 0;
+                }
+                self.waiting_since = at;
+                self.effects.reports.extend(settled);
+                self.proceed(at);
+            }
+        }
+    }
+
+    fn report_neighbors(&mut self, at: Instant) {
+        self.effects.reports.extend(self.neighborhood.changes(at).into_iter().map(Report::Neighbor));
+    }
+
+    /// Answers and commands no longer fit together: everything open is unknown, and ExaBGP is asked anew.
+    fn doubt(&mut self, reason: String, at: Instant) {
+        self.doubts = self.doubts.saturating_add(1);
+        self.steps.clear();
+        self.in_step = false;
+        if self.told.as_ref() != Some(&reason) {
+            self.tell(reason);
+        }
+        if self.doubts > Self::HASTY_DOUBTS && !matches!(self.phase, Phase::Fencing { .. }) {
+            self.phase = Phase::Pausing { until: at + self.settings.ack_timeout };
+        } else {
+            self.fence(at);
+        }
+    }
+
+    fn give_up(&mut self, reason: String) {
+        self.steps.clear();
+        self.in_step = false;
+        self.tell(reason.clone());
+        self.phase = Phase::Unusable(reason);
+    }
+
+    fn tell(&mut self, reason: String) {
+        self.told = Some(reason.clone());
+        self.effects.reports.push(Report::InDoubt { reason });
+    }
+}
+
+#[cfg(test)]
+mod tests;

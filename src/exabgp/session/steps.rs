@@ -1,0 +1,178 @@
+//! Steps that wait and lines that are outstanding: which answer belongs to which step. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use crate::exabgp::command;
+use crate::exabgp::neighborhood::Neighborhood;
+use crate::exabgp::{Outcome, Report};
+use crate::plan::Step;
+use crate::route::Prefix;
+
+/// Orders that wait for their turn, and the lines that are written.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    waiting: VecDeque<Todo>,
+    /// Lines in the order in which they are acknowledged.
+    lines: VecDeque<Line>,
+    open: BTreeMap<Prefix, Open>,
+    /// Number of the last line.
+    last: u64,
+}
+
+/// Something that is to be done in its turn.
+#[derive(Debug)]
+pub(super) enum Todo {
+    /// A step.
+    Do(Step),
+    /// Reading the table.
+    Examine,
+}
+
+/// What ExaBGP says to a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Done,
+    Error,
+}
+
+/// An answer came for which there is no line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NothingOpen;
+
+#[derive(Debug)]
+struct Line {
+    number: u64,
+    prefix: Prefix,
+}
+
+/// A step of which lines are outstanding.
+#[derive(Debug)]
+struct Open {
+    lines_left: usize,
+    last_line: u64,
+    /// The first line that was refused.
+    refused: Option<String>,
+    texts: VecDeque<String>,
+    /// When it was handed over; the answer may overtake the note that it is written.
+    handed_at: Instant,
+    written_at: Option<Instant>,
+}
+
+impl Steps {
+    pub(super) fn extend(&mut self, steps: Vec<Step>) {
+        self.waiting.extend(steps.into_iter().map(Todo::Do));
+    }
+
+    /// Queues a look at the table; two in a row are one.
+    pub(super) fn examine(&mut self) {
+        if !matches!(self.waiting.back(), Some(Todo::Examine)) {
+            self.waiting.push_back(Todo::Examine);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+        self.lines.clear();
+        self.open.clear();
+    }
+
+    pub(super) fn outstanding(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Number of the last line.
+    pub(super) const fn through(&self) -> u64 {
+        self.last
+    }
+
+    /// What may be done now with at most `max` lines outstanding. A look at the table waits for all that was ordered
+    /// before it, and a step for an earlier one for the same prefix: pipelined lines for one prefix may
+    /// end in the wrong order on the wire.
+    pub(super) fn next(&mut self, max: usize) -> Option<Todo> {
+        if self.lines.len() >= max {
+            return None;
+        }
+        let ready = |todo: &Todo| match todo {
+            Todo::Do(step) => !self.open.contains_key(&step.prefix()),
+            Todo::Examine => true,
+        };
+        let index = self.waiting.iter().position(ready)?;
+        match self.waiting.get(index) {
+            Some(Todo::Examine) if index > 0 || !self.lines.is_empty() => None,
+            Some(_) => self.waiting.remove(index),
+            None => None,
+        }
+    }
+
+    /// Appends the lines of `step`; gives its outcome when there is nobody to write to.
+    pub(super) fn write(
+        &mut self,
+        step: &Step,
+        neighborhood: &Neighborhood,
+        text: &mut String,
+        at: Instant,
+    ) -> Option<Report> {
+        let prefix = step.prefix();
+        let next_hop = match step {
+            Step::Announce(route) | Step::Withdraw { last: Some(route), .. } => Some(route.next_hop),
+            Step::Withdraw { last: None, .. } => None,
+        };
+        let mut texts = VecDeque::new();
+        for audience in neighborhood.audiences(prefix, next_hop) {
+            let line = command::line(step, &audience);
+            text.push_str(&line);
+            text.push('\n');
+            self.last += 1;
+            self.lines.push_back(Line { number: self.last, prefix });
+            texts.push_back(line);
+        }
+        if texts.is_empty() {
+            let reason = format!("no neighbor's session can carry {prefix} with `next-hop self`");
+            let outcome = Outcome::Refused(reason);
+            return Some(Report::Settled { prefix, outcome, written_at: at, at });
+        }
+        let open = Open {
+            lines_left: texts.len(),
+            last_line: self.last,
+            refused: None,
+            texts,
+            handed_at: at,
+            written_at: None,
+        };
+        self.open.insert(prefix, open);
+        None
+    }
+
+    /// Lines up to number `through` were written at `at`.
+    pub(super) fn written(&mut self, through: u64, at: Instant) {
+        for line in self.lines.iter().take_while(|line| line.number <= through) {
+            if let Some(open) = self.open.get_mut(&line.prefix)
+                && open.last_line <= through
+            {
+                open.written_at.get_or_insert(at);
+            }
+        }
+    }
+
+    /// The oldest line was answered; `Some` when that settles its step.
+    pub(super) fn answer(&mut self, answer: Answer, at: Instant) -> Result<Option<Report>, NothingOpen> {
+        let line = self.lines.pop_front().ok_or(NothingOpen)?;
+        let Some(open) = self.open.get_mut(&line.prefix) else { return Ok(None) };
+        open.lines_left = open.lines_left.saturating_sub(1);
+        let text = open.texts.pop_front();
+        if answer == Answer::Error && open.refused.is_none() {
+            open.refused = text;
+        }
+        if open.lines_left > 0 {
+            return Ok(None);
+        }
+        let Some(open) = self.open.remove(&line.prefix) else { return Ok(None) };
+        let outcome = match open.refused {
+            None => Outcome::Acknowledged,
+            Some(text) => Outcome::Refused(format!("ExaBGP refused `{text}`; its log says why")),
+        };
+        let written_at = open.written_at.unwrap_or(open.handed_at);
+        Ok(Some(Report::Settled { prefix: line.prefix, outcome, written_at, at }))
+    }
+}
