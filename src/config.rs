@@ -4,6 +4,20 @@
 //! library. What leaves it is complete: every default filled in, every address canonical, every cross-check
 //! done, so that no other module validates anything again.
 
+mod digest;
+mod fault;
+mod judge;
+mod load;
+mod marks;
+mod nearest;
+mod path;
+mod raw;
+mod scalar;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,6 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+pub use fault::{Fault, Faults};
 
 use crate::route::{Asn, AttributeOverrides, Ladder, NextHop, Prefix};
 use crate::vm::{Uuid, VmName};

@@ -1,0 +1,44 @@
+//! What the format has and this version can't do: refused in words, rather than accepted and not done.
+
+use crate::config::fault::Finding;
+use crate::config::path::At;
+use crate::config::raw::{Leaf, Shaped};
+use crate::config::schema;
+
+/// The refusals of a file.
+pub(super) fn not_built_yet(file: &schema::File) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let root = At::Root;
+    let exabgp = root.key("exabgp");
+    let transport = match &file.exabgp {
+        None | Some(Shaped::Other(Leaf::Null)) => Some(None),
+        Some(Shaped::Map(exabgp)) => Some(exabgp.transport.as_ref()),
+        Some(Shaped::Other(_)) => None,
+    };
+    let instead =
+        "write `transport: child` (ExaBGP runs `roamd run` itself) or `transport: print` (a dry run)";
+    match transport {
+        Some(None) => findings.push(Finding::missing(
+            &exabgp.key("transport"),
+            format!("the default, relay, is not in this version of roamd; {instead}"),
+        )),
+        Some(Some(leaf)) if *leaf == Leaf::Text("relay".to_owned()) => findings.push(Finding::value(
+            &exabgp.key("transport"),
+            leaf.shown(),
+            format!("is not in this version of roamd; {instead}"),
+        )),
+        Some(Some(_)) | None => {}
+    }
+    if let Some(Shaped::Map(schema::HostRoutes { enabled: Some(leaf), .. })) = &file.host_routes
+        && *leaf == Leaf::Bool(true)
+    {
+        let rule =
+            "host routes are not in this version of roamd; write false, and route to the VMs by other means";
+        findings.push(Finding::value(&root.key("host_routes").key("enabled"), leaf.shown(), rule));
+    }
+    if let Some(leaf) = file.vms_dir.as_ref().filter(|leaf| **leaf != Leaf::Null) {
+        let rule = "a folder of VM maps is not in this version of roamd; leave the key out and write the VMs into vms";
+        findings.push(Finding::value(&root.key("vms_dir"), leaf.shown(), rule));
+    }
+    findings
+}

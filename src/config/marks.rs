@@ -1,0 +1,318 @@
+//! The marked pass: where in the file each fault stands, and what the first parser can't see.
+//!
+//! Run over the events of a second YAML parser, which has positions, when there is a fault to place or a byte
+//! in the file that may begin something refused. It keeps nothing of the file but the path to the present
+//! event, the keys of the maps on it, and what it is asked for.
+
+mod wanted;
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+
+use super::fault::{Finding, Placed, Subject, one_line, shown};
+use super::path::{KeyPath, Step};
+use wanted::{Position, Wanted};
+
+/// Deepest nesting of maps and lists; the deepest that any key needs is 6.
+const MAX_DEPTH: usize = 32;
+
+/// Most refusals of one file, so that a file full of aliases is soon done with.
+const MAX_REFUSED: usize = 1000;
+
+/// What a marked pass found.
+pub(super) struct Marks {
+    /// The findings that were asked for, with their places.
+    pub(super) placed: Vec<Placed>,
+    /// Duplicate keys, and numbers in other than decimal digits: the rest of the file can still be judged.
+    pub(super) oddities: Vec<Placed>,
+    /// What makes the file unfit to be read: aliases, tags, merge keys, several documents, too deep a nesting.
+    pub(super) refused: Vec<Placed>,
+    /// Why the second parser did not reach the end of the file.
+    pub(super) broken: Option<Placed>,
+}
+
+/// Whether something in the text may be refused that the first parser reads without a word.
+pub(super) fn suspicious(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut depth = 0_usize;
+    for (position, &byte) in bytes.iter().enumerate() {
+        match byte {
+            b'&' | b'*' | b'!' => return true,
+            b'<' if bytes.get(position + 1) == Some(&b'<') => return true,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'+' if begins_value(bytes, position) => return true,
+            b'0' if begins_value(bytes, position)
+                && matches!(bytes.get(position + 1), Some(b'x' | b'o' | b'b')) =>
+            {
+                return true;
+            }
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a plain value may begin at `position`.
+fn begins_value(bytes: &[u8], position: usize) -> bool {
+    position.checked_sub(1).is_none_or(|before| matches!(bytes[before], b' ' | b'\t' | b'[' | b','))
+}
+
+/// Passes over `text` once: places `findings`, and finds what is wrong with the structure.
+pub(super) fn scan(text: &str, findings: Vec<Finding>) -> Marks {
+    let mut pass = Pass::new(&findings);
+    let mut parser = Parser::new_from_str(text);
+    let mut documents = 0_usize;
+    let mut broken = None;
+    while let Some(next) = parser.next_event() {
+        let (event, span) = match next {
+            Ok(next) => next,
+            Err(error) => {
+                let rule = format!("must be YAML: {}", one_line(error.info()));
+                broken = Some(pass.placed(*error.marker(), "broken YAML".to_owned(), &rule));
+                break;
+            }
+        };
+        if matches!(event, Event::DocumentStart(_)) {
+            documents += 1;
+        }
+        if documents > 1 {
+            let rule =
+                "only one document is taken; remove this `---` and what follows, or put it into another file";
+            pass.refuse(span.start, "a second document".to_owned(), rule);
+            break;
+        }
+        if !pass.event(event, span.start) {
+            break;
+        }
+    }
+    let placed = findings.into_iter().map(|finding| pass.wanted.place(finding)).collect();
+    Marks { placed, oddities: pass.oddities, refused: pass.refused, broken }
+}
+
+/// A map or list that has begun and not ended.
+struct Frame {
+    kind: Kind,
+    /// The node of `Wanted` for this value, if anything in it is wanted.
+    node: Option<usize>,
+    /// It is itself a key, and its end is not the end of a value.
+    is_key: bool,
+}
+
+enum Kind {
+    List {
+        next: usize,
+    },
+    Map {
+        /// The key whose value comes next.
+        key: Option<(String, Marker)>,
+        /// The line of each key.
+        seen: HashMap<String, usize>,
+        /// The oddity or refusal whose shown value is the value that comes next.
+        shows_next: Option<usize>,
+    },
+}
+
+struct Pass {
+    frames: Vec<Frame>,
+    wanted: Wanted,
+    oddities: Vec<Placed>,
+    refused: Vec<Placed>,
+}
+
+impl Pass {
+    fn new(findings: &[Finding]) -> Self {
+        Self { frames: Vec::new(), wanted: Wanted::new(findings), oddities: Vec::new(), refused: Vec::new() }
+    }
+
+    /// Takes one event; `false` when the pass must stop.
+    fn event(&mut self, event: Event<'_>, at: Marker) -> bool {
+        match event {
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
+            Event::Alias(_) => {
+                self.refuse(at, "an alias".to_owned(), "aliases are not taken; write the value out");
+                self.scalar(String::new(), ScalarStyle::Plain, at);
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.adornments(anchor, tag.as_deref(), at);
+                self.scalar(text.into_owned(), style, at);
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.adornments(anchor, tag.as_deref(), at);
+                self.enter("a list", Kind::List { next: 0 }, at);
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.adornments(anchor, tag.as_deref(), at);
+                self.enter("a map", Kind::Map { key: None, seen: HashMap::new(), shows_next: None }, at);
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let is_key = self.frames.pop().is_some_and(|frame| frame.is_key);
+                if !is_key {
+                    self.value_ended();
+                }
+            }
+        }
+        if self.frames.len() > MAX_DEPTH {
+            let rule = format!("maps and lists may be nested at most {MAX_DEPTH} deep");
+            self.refuse(at, "nested too deep".to_owned(), &rule);
+            return false;
+        }
+        self.refused.len() < MAX_REFUSED
+    }
+
+    /// Anchors and tags in front of a value.
+    fn adornments(&mut self, anchor: usize, tag: Option<&Tag>, at: Marker) {
+        if anchor != 0 {
+            self.refuse(at, "an anchor".to_owned(), "anchors are not taken; remove it");
+        }
+        if let Some(tag) = tag {
+            let text = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+            self.refuse(at, shown(&text, false), "tags are not taken; remove it");
+        }
+    }
+
+    fn scalar(&mut self, text: String, style: ScalarStyle, at: Marker) {
+        if self.key_is_due() {
+            self.key(text, style, at);
+            return;
+        }
+        let spelling = match style {
+            ScalarStyle::Plain if text.is_empty() => "null".to_owned(),
+            ScalarStyle::Plain => shown(&text, false),
+            ScalarStyle::SingleQuoted
+            | ScalarStyle::DoubleQuoted
+            | ScalarStyle::Literal
+            | ScalarStyle::Folded => shown(&text, true),
+        };
+        let empty = style == ScalarStyle::Plain && text.is_empty();
+        self.value_begins(&spelling, if empty { None } else { Some(at) });
+        if style == ScalarStyle::Plain && in_other_digits(&text) {
+            let rule = "must be written in plain decimal digits; if text is meant, put it in quotes";
+            self.oddity(at, spelling, rule);
+        }
+        self.value_ended();
+    }
+
+    fn enter(&mut self, what: &str, kind: Kind, at: Marker) {
+        let is_key = self.key_is_due();
+        let node = if is_key {
+            self.refuse(at, what.to_owned(), "a key must be text");
+            self.key(String::new(), ScalarStyle::DoubleQuoted, at);
+            None
+        } else {
+            let in_list = matches!(self.frames.last(), Some(Frame { kind: Kind::List { .. }, .. }));
+            self.value_begins(what, in_list.then_some(at))
+        };
+        self.frames.push(Frame { kind, node, is_key });
+    }
+
+    fn key_is_due(&self) -> bool {
+        matches!(self.frames.last(), Some(Frame { kind: Kind::Map { key: None, .. }, .. }))
+    }
+
+    fn key(&mut self, text: String, style: ScalarStyle, at: Marker) {
+        let Some(Frame { kind: Kind::Map { key, seen, .. }, .. }) = self.frames.last_mut() else { return };
+        let earlier = seen.get(&text).copied();
+        if earlier.is_none() {
+            seen.insert(text.clone(), at.line());
+        }
+        let merge = style == ScalarStyle::Plain && text == "<<";
+        *key = Some((text, at));
+        if merge {
+            self.refuse(at, "a merge key".to_owned(), "merge keys are not taken; write the keys out");
+        } else if let Some(line) = earlier {
+            let rule = format!("duplicate key, it stands in line {line} already; remove one of the two");
+            self.oddity(at, String::new(), &rule);
+            let index = self.oddities.len() - 1;
+            if let Some(Frame { kind: Kind::Map { shows_next, .. }, .. }) = self.frames.last_mut() {
+                *shows_next = Some(index);
+            }
+        }
+    }
+
+    /// Notes the place of a value, which is its own or, without one, its key's; gives its node of `wanted`.
+    fn value_begins(&mut self, spelling: &str, own: Option<Marker>) -> Option<usize> {
+        let Some(frame) = self.frames.last_mut() else {
+            self.wanted.found(0, (1, 1), (1, 1), spelling);
+            return Some(0);
+        };
+        let (step, key_at) = match &mut frame.kind {
+            Kind::List { next } => (Step::Item(*next), None),
+            Kind::Map { key, shows_next, .. } => {
+                if let Some(oddity) = shows_next.take().and_then(|index| self.oddities.get_mut(index)) {
+                    spelling.clone_into(&mut oddity.finding.value);
+                }
+                let (text, at) = key.as_ref()?;
+                (Step::Key(text.clone()), Some(*at))
+            }
+        };
+        let node = self.wanted.child(frame.node?, &step)?;
+        let key_at = key_at.or(own).map_or((1, 1), position);
+        self.wanted.found(node, key_at, own.map_or(key_at, position), spelling);
+        Some(node)
+    }
+
+    fn value_ended(&mut self) {
+        match self.frames.last_mut().map(|frame| &mut frame.kind) {
+            Some(Kind::List { next }) => *next += 1,
+            Some(Kind::Map { key, .. }) => *key = None,
+            None => {}
+        }
+    }
+
+    fn path(&self) -> KeyPath {
+        let steps = self.frames.iter().filter_map(|frame| match &frame.kind {
+            Kind::List { next } => Some(Step::Item(*next)),
+            Kind::Map { key, .. } => key.as_ref().map(|(text, _)| Step::Key(text.clone())),
+        });
+        KeyPath(steps.collect())
+    }
+
+    fn placed(&self, at: Marker, value: String, rule: &str) -> Placed {
+        let (line, column) = position(at);
+        let finding = Finding { path: self.path(), subject: Subject::Value, value, rule: rule.to_owned() };
+        Placed { line, column, finding }
+    }
+
+    fn refuse(&mut self, at: Marker, value: String, rule: &str) {
+        let placed = self.placed(at, value, rule);
+        self.refused.push(placed);
+    }
+
+    fn oddity(&mut self, at: Marker, value: String, rule: &str) {
+        let placed = self.placed(at, value, rule);
+        self.oddities.push(placed);
+    }
+}
+
+/// Line and column, both from 1.
+fn position(at: Marker) -> Position {
+    (at.line(), at.col() + 1)
+}
+
+/// Whether YAML reads it as a number, which it does not look like to everyone: `0x1F`, `0o17`, `0b1`, `+5`.
+fn in_other_digits(text: &str) -> bool {
+    let unsigned = text.strip_prefix('+').unwrap_or(text);
+    let radix = match unsigned.get(..2) {
+        Some("0x") => Some(16),
+        Some("0o") => Some(8),
+        Some("0b") => Some(2),
+        _ => None,
+    };
+    match radix {
+        Some(radix) => unsigned.len() > 2 && unsigned[2..].chars().all(|c| c.is_digit(radix)),
+        None => {
+            unsigned.len() < text.len()
+                && !unsigned.is_empty()
+                && unsigned.bytes().all(|b| b.is_ascii_digit())
+        }
+    }
+}
