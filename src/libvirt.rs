@@ -46,7 +46,7 @@ pub enum Report {
         /// When it was there.
         at: Instant,
     },
-    /// A life-cycle event.
+    /// A life-cycle event; none comes before its connection's [`Report::Connected`].
     Event {
         /// The connection it came on.
         connection: u64,

@@ -82,7 +82,7 @@ impl Daemon {
         assert!(status.success());
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(in crate::libvirt) fn socket(&self) -> PathBuf {
         self.place.path().join("socket/libvirt-sock")
     }
 

@@ -7,7 +7,8 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 
 use super::daemon::Daemon;
-use super::follower::{Follower, PATIENCE, eventually, settings};
+use super::follower::{Follower, PATIENCE, eventually, settings, uuid};
+use super::place::Place;
 use crate::libvirt::connection::Connection;
 use crate::libvirt::{Answer, Mailbox, Report, Request, event_loop};
 use crate::vm::{LifecycleKind, PausedReason, ResumedDetail, SuspendedDetail, Uuid, VmState};
@@ -169,4 +170,28 @@ fn a_dropped_connection_is_closed_at_the_other_end_too() {
     }
     eventually("libvirtd closes its ends", || daemon.sockets() < while_open[0]);
     assert_eq!(Arc::strong_count(&mailbox), 1, "no callback is left behind");
+}
+
+#[test]
+fn a_list_that_libvirt_refuses_is_not_reported_as_empty_and_looks_go_on() {
+    let daemon = Daemon::start();
+    let place = Place::new();
+    // One more than REMOTE_DOMAIN_LIST_MAX of libvirt's protocol: the daemon refuses to send the list.
+    let names: Vec<String> = (1..=16_385).map(|number| format!("vm-{number}")).collect();
+    let domains: Vec<_> =
+        (1_u128..).zip(&names).map(|(number, name)| (uuid(number), name.as_str(), 1)).collect();
+    let node = place.node(&domains).replacen("test://", "test+unix://", 1);
+    let mut follower = Follower::start(settings(&format!("{node}?socket={}", daemon.socket().display())), 8);
+    assert_eq!(follower.connected(), 1);
+    for round in 0..3 {
+        follower.ask(Request::List);
+        follower.ask(Request::Look(uuid(16_385)));
+        let report = follower.next();
+        let Report::Looked { connection: 1, answer: Answer::Found(found), .. } = report else {
+            panic!("expected only looks, got {report:?} in round {round}");
+        };
+        assert_eq!(found.name.as_str(), "vm-16385");
+    }
+    assert_eq!(follower.within(Duration::from_secs(1)), None);
+    follower.end();
 }
