@@ -56,6 +56,8 @@ fn a_new_exabgp_gets_every_route_again(version: Version) {
 fn a_killed_agent_comes_back_and_withdraws_what_stopped_meanwhile(version: Version) {
     let mut lab = Lab::start(version, &Plan { running: &["web", "db"], config: VMS });
     lab.libvirtd.define("mail");
+    lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
+    // Only now: what runs before the agent's first list is `active`.
     lab.libvirtd.virsh(&["start", "mail"]);
     lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE), &mail(ARRIVED)]);
     let mark = lab.bird.mark();
