@@ -7,6 +7,11 @@ Each PREFIX=VM:RUNG is a route that must be there, and no other may be but the h
 views agree on that, 1 they did not within the time limit; the last state of each is printed either way.
 """
 
+import signal
+
+# Ctrl-C ends the demo, which says so itself.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import json
 import subprocess
 import sys
