@@ -1,0 +1,241 @@
+#!/usr/bin/python3
+"""Measures roamd and naive.py with many VMs and prints a table; called by tests/bench/run.
+
+    measure.py ROAMD VMS
+"""
+
+import contextlib
+import ipaddress
+import json
+import os
+import pathlib
+import queue
+import random
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import libvirt
+
+HERE = pathlib.Path(__file__).resolve().parent
+DEPLOY = HERE.parent.parent / "deploy"
+ROUNDS = 3
+WARM_UP = 20
+CHANGES = 1000
+LIMIT_SECONDS = 60
+NOBODY = 65534
+
+
+def filled(template, **values):
+    """The text of a template below deploy/ with its @KEY@s replaced."""
+    text = (DEPLOY / template).read_text()
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text
+
+
+@contextlib.contextmanager
+def process(command, **options):
+    """A process that ends with the block."""
+    running = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+@contextlib.contextmanager
+def private_libvirtd(directory):
+    """A libvirtd with nothing but the test driver in use; gives the URI."""
+    home = directory / "libvirt"
+    home.mkdir()
+    (home / "libvirtd.conf").write_text(filled("libvirt/private.conf.in", DIR=str(home)))
+    xdg = {f"XDG_{name}": str(home) for name in ("RUNTIME_DIR", "CONFIG_HOME", "CACHE_HOME", "DATA_HOME")}
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home)} | xdg
+    user = {}
+    if os.getuid() == 0:
+        directory.chmod(0o711)
+        os.chown(home, NOBODY, NOBODY)
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    command = ["libvirtd", "-f", str(home / "libvirtd.conf"), "-p", str(home / "pid")]
+    with (directory / "libvirtd.log").open("w") as log, process(command, env=environment, stderr=log, **user):
+        yield f"test+unix:///default?socket={home}/libvirt-sock"
+
+
+def connect(uri):
+    """A connection, as soon as libvirtd takes one; the VMs live as long as it."""
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while True:
+        try:
+            return libvirt.open(uri)
+        except libvirt.libvirtError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def configuration(uri, number):
+    """roamd's configuration as JSON, which is YAML too; a VM's address follows from its name."""
+    first = ipaddress.ip_address("10.82.0.0")
+    return {
+        "libvirt": {"uri": uri, "read_write": True},
+        "exabgp": {"transport": "print"},
+        "bgp": {"local_as": 65101},
+        "http": {"listen": f"127.0.0.1:{free_port()}"},
+        "log": {"level": "debug", "format": "json"},
+        "vms": {f"vm-{n}": {"service_ips": [str(first + n)]} for n in range(number)},
+    }
+
+
+class Follower:
+    """A running agent whose commands are read as they come."""
+
+    def __init__(self, stack, command, log):
+        self.started = time.monotonic()
+        errors = stack.enter_context(log.open("w"))
+        self.process = stack.enter_context(process(command, stdout=subprocess.PIPE, stderr=errors, text=True))
+        self.lines = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put((time.monotonic(), line))
+
+    def command_for(self, prefix):
+        """When the next command for this prefix, or any for None, was read, and its prefix."""
+        while True:
+            at, line = self.lines.get(timeout=LIMIT_SECONDS)
+            words = line.split()
+            if prefix is None or words[2] == prefix:
+                return at, words[2]
+
+    def memory_kib(self):
+        """Resident and private memory."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        fields = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines()[1:]}
+        return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"]
+
+
+def follow(command, log, connection, config):
+    """One round: seconds until all is announced, change latencies in seconds, memory in KiB."""
+    prefixes = {name: f"{vm['service_ips'][0]}/32" for name, vm in config["vms"].items()}
+    with contextlib.ExitStack() as stack:
+        follower = Follower(stack, command, log)
+        missing, last = set(prefixes.values()), None
+        while missing:
+            last, prefix = follower.command_for(None)
+            missing.discard(prefix)
+        latencies = []
+        for number in range(WARM_UP + CHANGES):
+            if number % 2 == 0:
+                name = random.choice(list(prefixes))
+                domain = connection.lookupByName(name)
+            begun = time.monotonic()
+            domain.suspend() if number % 2 == 0 else domain.resume()
+            at, _ = follower.command_for(prefixes[name])
+            if number >= WARM_UP:
+                latencies.append(at - begun)
+        memory = follower.memory_kib()
+        follower.process.send_signal(signal.SIGTERM)
+        follower.process.wait(timeout=LIMIT_SECONDS)
+    return last - follower.started, latencies, memory
+
+
+def logged(log, message, field):
+    """The values of a field in the JSON lines with this message."""
+    values = []
+    for line in log.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            entry = json.loads(line)
+            fields = entry | entry.get("fields", {})
+            if fields.get("message") == message and field in fields:
+                values.append(float(fields[field]))
+    return values
+
+
+def percentiles(values):
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return [cuts[49], cuts[89], cuts[98]]
+
+
+def row(title, unit, columns):
+    print(f"{title:<52} {unit:>4} " + " ".join(f"{column:>10}" for column in columns))
+
+
+def main():
+    roamd, number = sys.argv[1], int(sys.argv[2])
+    if shutil.which("libvirtd", path="/usr/sbin:/usr/bin") is None:
+        sys.exit("libvirtd is not installed: run deploy/prepare tests")
+    with tempfile.TemporaryDirectory(prefix="roamd-bench.") as name:
+        directory = pathlib.Path(name)
+        with private_libvirtd(directory) as uri:
+            connection = connect(uri)
+            config = configuration(uri, number)
+            path = directory / "roamd.yaml"
+            path.write_text(json.dumps(config))
+            for vm in config["vms"]:
+                connection.createXML(filled("libvirt/vm.xml.in", NAME=vm))
+            commands = {
+                "roamd": [roamd, "run", "--config", str(path)],
+                "naive.py": [sys.executable, str(HERE / "naive.py"), str(path)],
+            }
+            results = {agent: [] for agent in commands}
+            inner, settled = [], []
+            # In turns, so that a noisy minute meets both.
+            for turn in range(ROUNDS):
+                for agent, command in commands.items():
+                    log = directory / f"{agent}-{turn}.log"
+                    results[agent].append(follow(command, log, connection, config))
+                    if agent == "roamd":
+                        # The first steps are those of the start, which no event caused.
+                        inner += logged(log, "step written", "event_to_written_us")[-CHANGES:]
+                        settled += logged(log, "all desired routes acknowledged", "connect_to_settled_ms")[:1]
+            connection.close()
+    report(number, results, inner, settled)
+
+
+def report(number, results, inner, settled):
+    """Prints the table."""
+    ours, theirs = results["roamd"], results["naive.py"]
+    print(f"{number} running VMs, {ROUNDS} rounds of {CHANGES} changes each, {os.cpu_count()} CPUs\n")
+    row("", "", ["roamd", "naive.py", "ratio"])
+
+    def compare(title, unit, a, b):
+        row(title, unit, [f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}"])
+
+    latencies = [[latency for _, round_, _ in rounds for latency in round_] for rounds in (ours, theirs)]
+    for rank, a, b in zip(("p50", "p90", "p99"), *map(percentiles, latencies)):
+        compare(f"suspend/resume called to command read, {rank}", "ms", a * 1000, b * 1000)
+    compare(
+        f"process started to command {number} read, median",
+        "ms",
+        *(statistics.median(start * 1000 for start, _, _ in rounds) for rounds in (ours, theirs)),
+    )
+    for title, index in (("resident memory (Rss), largest", 0), ("private memory, largest", 1)):
+        compare(title, "MiB", *(max(memory[index] for _, _, memory in rounds) / 1024 for rounds in (ours, theirs)))
+
+    print("\nroamd's own figures (its log at level debug)")
+    for rank, value in zip(("p50", "p90", "p99"), percentiles(inner) if len(inner) > 1 else ()):
+        row(f"libvirt's callback to bytes written, {rank}", "us", [f"{value:.0f}"])
+    if settled:
+        row(f"connect to all {number} routes written, median", "ms", [f"{statistics.median(settled):.1f}"])
+    if not inner or not settled:
+        sys.exit("roamd's log has no `step written` or no `all desired routes acknowledged` line")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+//! BIRD as the top-of-rack switch: its table, and the record of what came and went.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::lab::Network;
+use crate::process::Process;
+use crate::{template, wait};
+
+/// A BIRD with one BGP neighbor, the host.
+pub(crate) struct Bird {
+    dir: PathBuf,
+    process: Option<Process>,
+}
+
+/// A route as BIRD shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BirdRoute {
+    /// Every AS of the path, the host's own first.
+    pub(crate) as_path: Vec<u32>,
+    pub(crate) next_hop: String,
+    pub(crate) med: Option<u32>,
+    /// As `asn:value`.
+    pub(crate) communities: BTreeSet<String>,
+    /// As `asn:a:b`.
+    pub(crate) large_communities: BTreeSet<String>,
+}
+
+/// By prefix.
+pub(crate) type Table = BTreeMap<String, BirdRoute>;
+
+impl Bird {
+    pub(crate) fn start(dir: &Path, network: &Network) -> Self {
+        let dir = dir.join("bird");
+        fs::create_dir(&dir).expect("the directory is new");
+        let text = template::filled(
+            "bird/tor.conf.in",
+            &[
+                ("TOR_ADDRESS", &network.tor.to_string()),
+                ("TOR_PORT", &network.tor_port.to_string()),
+                ("TOR_AS", &Network::TOR_AS.to_string()),
+                ("HOST_ADDRESS", &network.host.to_string()),
+                ("HOST_AS", &Network::HOST_AS.to_string()),
+                ("SERVICE_V4", Network::SERVICE_V4),
+                ("SERVICE_V6", Network::SERVICE_V6),
+                ("LOOPBACKS", Network::LOOPBACKS),
+            ],
+        );
+        fs::write(dir.join("bird.conf"), text).expect("the configuration is written");
+        let mut bird = Self { dir, process: None };
+        bird.restart();
+        bird
+    }
+
+    /// Where it listens to birdc.
+    fn socket(&self) -> PathBuf {
+        self.dir.join("bird.sock")
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.join("bird.log")
+    }
+
+    /// Ends it; the session goes down.
+    pub(crate) fn stop(&mut self) {
+        self.process.as_mut().expect("BIRD runs").terminate();
+        self.process = None;
+    }
+
+    /// Starts it again with an empty table.
+    pub(crate) fn restart(&mut self) {
+        let mut process = Process::start("bird", Path::new("/usr/sbin/bird"), &self.log(), |command| {
+            command.arg("-f").arg("-c").arg(self.dir.join("bird.conf"));
+            command.arg("-s").arg(self.socket()).arg("-P").arg(self.dir.join("bird.pid"));
+        });
+        wait::until("BIRD answers", || {
+            process.assert_alive();
+            self.birdc("show status")
+        });
+        self.process = Some(process);
+    }
+
+    /// What it would forward by.
+    pub(crate) fn table(&self) -> Result<Table, String> {
+        parse(&self.birdc("show route all")?)
+    }
+
+    /// How much is recorded so far; for what happened since.
+    pub(crate) fn mark(&self) -> usize {
+        self.record().len()
+    }
+
+    /// The prefixes that the host took back since the mark, also those that it announced again at once.
+    pub(crate) fn removed_since(&self, mark: usize) -> BTreeSet<String> {
+        self.recorded_since(mark, " > removed ")
+    }
+
+    /// The prefixes that the host announced since the mark, also those that it announced again with a change.
+    pub(crate) fn announced_since(&self, mark: usize) -> BTreeSet<String> {
+        self.recorded_since(mark, " > added ")
+    }
+
+    /// From lines like `<TRACE> host.ipv4 > removed [sole] 198.51.100.10/32 0L 4G unicast`.
+    fn recorded_since(&self, mark: usize, what: &str) -> BTreeSet<String> {
+        let record = self.record();
+        let lines = record[mark..].lines().filter_map(|line| line.split_once(what));
+        lines.filter_map(|(_, rest)| rest.split_whitespace().nth(1)).map(str::to_owned).collect()
+    }
+
+    fn record(&self) -> String {
+        fs::read_to_string(self.log()).expect("BIRD's log is text")
+    }
+
+    fn birdc(&self, command: &str) -> Result<String, String> {
+        let output = Command::new("/usr/sbin/birdc")
+            .arg("-s")
+            .arg(self.socket())
+            .args(command.split(' '))
+            .output()
+            .map_err(|error| format!("birdc does not start: {error}"))?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(format!("birdc {command}: {}", String::from_utf8_lossy(&output.stderr)))
+        }
+    }
+}
+
+/// Reads `show route all`: a line that begins with a prefix, then indented attributes.
+fn parse(text: &str) -> Result<Table, String> {
+    let mut table = Table::new();
+    let mut current: Option<(String, BirdRoute)> = None;
+    for line in text.lines() {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        if !line.starts_with(char::is_whitespace) && first.contains('/') {
+            table.extend(current.take());
+            let empty = BirdRoute {
+                as_path: Vec::new(),
+                next_hop: String::new(),
+                med: None,
+                communities: BTreeSet::new(),
+                large_communities: BTreeSet::new(),
+            };
+            current = Some((first.to_owned(), empty));
+        }
+        let (Some((_, route)), Some((key, value))) = (&mut current, line.trim().split_once(": ")) else {
+            continue;
+        };
+        match key {
+            "BGP.as_path" => route.as_path = value.split(' ').map(number).collect::<Result<_, _>>()?,
+            "BGP.next_hop" => value.clone_into(&mut route.next_hop),
+            "BGP.med" => route.med = Some(number(value)?),
+            "BGP.community" => route.communities = communities(value),
+            "BGP.large_community" => route.large_communities = communities(value),
+            _ => {}
+        }
+    }
+    table.extend(current);
+    Ok(table)
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|error| format!("BIRD shows {text:?} for a number: {error}"))
+}
+
+/// `(65101, 82, 0) (65101, 82, 1)` or `(65101,10)` as `65101:82:0` and so on.
+fn communities(value: &str) -> BTreeSet<String> {
+    value
+        .split(')')
+        .map(|part| part.trim_start_matches([' ', '(']).replace([' ', ','], ":").replace("::", ":"))
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+#[test]
+fn birds_table_is_read_as_it_is_shown() {
+    let text = "BIRD 2.0.12 ready.\nTable master4:\n\
+        192.0.2.1/32         unicast [host 19:49:29.595 from 127.82.0.1] * (100) [AS65101i]\n\
+        \tdev lo\n\tBGP.as_path: 65101\n\tBGP.next_hop: 127.82.0.1\n\n\
+        Table master6:\n\
+        2001:db8:5::10/128   unicast [host 19:49:29.595 from 127.82.0.1] * (100/?) [AS65101i]\n\
+        \tBGP.as_path: 65101 65101\n\tBGP.next_hop: 2001:db8:1::1\n\tBGP.med: 50\n\
+        \tBGP.community: (65101,10) (65535,0)\n\tBGP.large_community: (65101, 82, 0)\n";
+    let table = parse(text).unwrap();
+    assert_eq!(table.keys().collect::<Vec<_>>(), ["192.0.2.1/32", "2001:db8:5::10/128"]);
+    let loopback = &table["192.0.2.1/32"];
+    assert_eq!((loopback.as_path.as_slice(), loopback.med), ([65101].as_slice(), None));
+    let v6 = &table["2001:db8:5::10/128"];
+    assert_eq!((v6.as_path.len(), v6.med, v6.next_hop.as_str()), (2, Some(50), "2001:db8:1::1"));
+    assert_eq!(v6.communities, BTreeSet::from(["65101:10".to_owned(), "65535:0".to_owned()]));
+    assert_eq!(v6.large_communities, BTreeSet::from(["65101:82:0".to_owned()]));
+}

@@ -1,0 +1,164 @@
+//! One host with its switch: libvirtd, ExaBGP with the agent, BIRD.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::{env, process, thread};
+
+use crate::bird::Bird;
+use crate::exabgp::{Exabgp, Version};
+use crate::libvirtd::Libvirtd;
+use crate::process::tail;
+use crate::rest::Rest;
+
+/// A temporary directory that goes when it is dropped.
+pub(crate) struct Dir(PathBuf);
+
+impl Dir {
+    pub(crate) fn new() -> Self {
+        let path = env::temp_dir().join(format!("roamd-{}-{}", process::id(), next()));
+        fs::create_dir(&path).expect("the temporary directory is new");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o711)).expect("it is ours");
+        // The longest socket path below it; the kernel takes 107 bytes (unix(7)).
+        let longest = path.join("libvirt/life10/libvirt-sock");
+        assert!(longest.as_os_str().len() <= 107, "{} is too long for a socket: set TMPDIR", path.display());
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn next() -> u8 {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A TCP port that was free a moment ago; the address is this test's alone.
+pub(crate) fn free_port(address: Ipv4Addr) -> u16 {
+    let listener = TcpListener::bind((address, 0)).expect("the kernel has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// Addresses and numbers of the host and its switch.
+pub(crate) struct Network {
+    pub(crate) host: Ipv4Addr,
+    pub(crate) tor: Ipv4Addr,
+    pub(crate) tor_port: u16,
+}
+
+impl Network {
+    pub(crate) const HOST_AS: u32 = 65_101;
+    pub(crate) const TOR_AS: u32 = 65_000;
+    pub(crate) const SERVICE_V4: &str = "198.51.100.0/24";
+    pub(crate) const SERVICE_V6: &str = "2001:db8:5::/48";
+    pub(crate) const LOOPBACKS: &str = "192.0.2.0/24";
+    /// The operator's own route, in ExaBGP's configuration.
+    pub(crate) const LOOPBACK: &str = "192.0.2.1/32";
+    /// Where IPv6 routes of this host lead.
+    pub(crate) const NEXT_HOP_V6: &str = "2001:db8:1::1";
+
+    /// Loopback addresses that no other test of this or another run has.
+    pub(crate) fn new() -> Self {
+        let [.., high, low] = process::id().to_be_bytes();
+        let number = next();
+        let address = |side: u8| Ipv4Addr::new(127, 64 | (high & 0x3f) | (side << 7), low, number);
+        let tor = address(1);
+        Self { host: address(0), tor, tor_port: free_port(tor) }
+    }
+}
+
+/// Everything. The fields are dropped in this order: ExaBGP first, so that the agent ends in order.
+pub(crate) struct Lab {
+    pub(crate) exabgp: Exabgp,
+    pub(crate) bird: Bird,
+    pub(crate) libvirtd: Libvirtd,
+    pub(crate) rest: Rest,
+    config: PathBuf,
+    _dir: Dir,
+}
+
+/// What a test may choose before everything starts.
+pub(crate) struct Plan<'a> {
+    /// VMs that run from the start.
+    pub(crate) running: &'a [&'a str],
+    /// More YAML for the agent, after [`base`].
+    pub(crate) config: &'a str,
+}
+
+impl Lab {
+    /// Starts everything; the agent may not be ready yet.
+    pub(crate) fn start(version: Version, plan: &Plan<'_>) -> Self {
+        let dir = Dir::new();
+        let network = Network::new();
+        let rest = Rest { address: SocketAddr::new(IpAddr::V4(network.host), free_port(network.host)) };
+        let libvirtd = Libvirtd::start(dir.path(), plan.running);
+        let config = dir.path().join("roamd.yaml");
+        fs::write(&config, base(&libvirtd.uri(), rest.address) + plan.config).expect("it is written");
+        let bird = Bird::start(dir.path(), &network);
+        let exabgp = Exabgp::start(version, dir.path(), &network, &config);
+        Self { exabgp, bird, libvirtd, rest, config, _dir: dir }
+    }
+
+    /// Replaces part of the agent's configuration file; the agent is not told.
+    pub(crate) fn edit_config(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(&self.config).expect("it was written");
+        assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in\n{text}");
+        fs::write(&self.config, text.replace(from, to)).expect("it is written");
+    }
+
+    /// What the agent has logged.
+    pub(crate) fn agent_log(&self) -> String {
+        let log = fs::read(self.exabgp.agent_log()).expect("the log is there");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for log in [self.libvirtd.log(), self.bird.log(), self.exabgp.log(), self.exabgp.agent_log()] {
+                eprintln!("{}", tail(&log));
+            }
+        }
+    }
+}
+
+/// The configuration of every test; `web` has an address of either family, the others one.
+pub(crate) const VMS: &str = "
+vms:
+  web:
+    service_ips: [198.51.100.10, '2001:db8:5::10']
+    attributes: {communities: ['65101:10']}
+  db:
+    service_ips: [198.51.100.20]
+  mail:
+    service_ips: [198.51.100.30]
+";
+
+fn base(uri: &str, http: SocketAddr) -> String {
+    format!(
+        "libvirt: {{uri: '{uri}', read_write: true}}
+exabgp: {{transport: child}}
+bgp:
+  local_as: {}
+  next_hop_v6: '{}'
+  allowed_prefixes: ['{}', '{}']
+http: {{listen: '{http}'}}
+log: {{level: debug}}
+",
+        Network::HOST_AS,
+        Network::NEXT_HOP_V6,
+        Network::SERVICE_V4,
+        Network::SERVICE_V6,
+    )
+}
