@@ -1,1 +1,447 @@
-//! The one task that owns the state.
+//! The agent: the one task that owns the state and ties the parts together.
+//!
+//! It takes reports from libvirt and ExaBGP, feeds them to the pure core, and passes on what the core asks for:
+//! looks to libvirt, steps to ExaBGP, a snapshot to whoever reads it. It decides nothing itself. Per message
+//! the order is: decide, send steps, ask for looks, publish; so nothing stands between an event and its command.
+//!
+//! ExaBGP is sent nothing before it has said what it holds ([`exabgp::Report::Ready`]); until libvirt has been
+//! listed, what it holds of ours is kept.
+
+mod clock;
+mod health;
+mod publish;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info, warn};
+
+use crate::config::{Config, OnStop, Transport};
+use crate::exabgp::{self, Order};
+use crate::libvirt::{self, Answer, Request};
+use crate::mobility::{Effects, Mobility};
+use crate::plan::{Outcome, Plan, Progress, Step};
+use crate::route::Prefix;
+use crate::snapshot::{ConfigStatus, Snapshot};
+use clock::Clock;
+use health::Health;
+use publish::{Publisher, State};
+
+/// How long after its acknowledgement a withdraw is repeated; half a second is the least that was measured to help.
+const REPEAT: Duration = Duration::from_millis(600);
+
+/// How long a stop waits for withdraws to be acknowledged.
+const STOP: Duration = Duration::from_secs(5);
+
+/// How many messages are taken in before a snapshot is published, when they come faster than they are handled.
+const BATCH: usize = 256;
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Read the configuration again (`SIGHUP`).
+    Reload,
+    /// Stop in order (`SIGTERM`, `SIGINT`).
+    Stop,
+}
+
+/// The channels that lead to the agent.
+#[derive(Debug)]
+pub struct Inputs {
+    /// libvirt's reports.
+    pub libvirt: mpsc::Receiver<libvirt::Report>,
+    /// ExaBGP's reports.
+    pub exabgp: mpsc::UnboundedReceiver<exabgp::Report>,
+    /// What signals ask for.
+    pub commands: mpsc::Receiver<Command>,
+}
+
+/// The channels that lead away from it.
+pub struct Outputs {
+    /// Asks libvirt; must not block.
+    pub ask: Box<dyn Fn(Request) + Send>,
+    /// Orders to ExaBGP.
+    pub orders: mpsc::UnboundedSender<Order>,
+    /// Where snapshots are published; holds the first one, see [`first_snapshot`].
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+impl std::fmt::Debug for Outputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outputs").finish_non_exhaustive()
+    }
+}
+
+/// Why the agent ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// ExaBGP, or whoever read the commands, is gone, and with it this agent's purpose.
+    ExabgpGone(String),
+}
+
+/// The snapshot of an agent that knows nothing yet.
+pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
+    let health = Health::new(config);
+    let now = Clock::read().stamp(Instant::now());
+    Snapshot {
+        generation: 0,
+        host: host.into(),
+        started_at: now,
+        config: Arc::clone(config),
+        config_status: ConfigStatus {
+            path: config.source.path.display().to_string(),
+            sha256: config.source.sha256.clone(),
+            vms_sha256: config.source.vms_sha256.clone(),
+            loaded_at: now,
+            errors: Vec::new(),
+        },
+        not_ready: health.not_ready(config, false, false),
+        libvirt: health.libvirt,
+        exabgp: health.exabgp,
+        vms: BTreeMap::new(),
+        routes: BTreeMap::new(),
+    }
+}
+
+/// Runs until it is asked to stop or ExaBGP is gone.
+pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> Ended {
+    let mut agent = Agent::new(config, outputs);
+    loop {
+        let deadline = agent.deadline();
+        // Cancel-safe: each branch is a channel's recv or a sleep made anew, and none holds half a message.
+        tokio::select! {
+            biased;
+            Some(report) = inputs.libvirt.recv() => agent.libvirt(report),
+            Some(report) = inputs.exabgp.recv() => agent.exabgp(report),
+            Some(command) = inputs.commands.recv() => agent.command(command),
+            () = sleep_until(deadline) => agent.tick(),
+        }
+        for _ in 0..BATCH {
+            if let Ok(report) = inputs.libvirt.try_recv() {
+                agent.libvirt(report);
+            } else if let Ok(report) = inputs.exabgp.try_recv() {
+                agent.exabgp(report);
+            } else {
+                break;
+            }
+        }
+        agent.publish();
+        if let Some(ended) = agent.ended() {
+            return ended;
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Agent {
+    config: Arc<Config>,
+    config_status: ConfigStatus,
+    mobility: Mobility,
+    plan: Plan,
+    health: Health,
+    clock: Clock,
+    publisher: Publisher,
+    outputs: Outputs,
+    /// libvirt's present connection; what comes from an older one is dropped.
+    connection: u64,
+    /// When libvirt was connected, until everything that it led to is acknowledged.
+    connected_at: Option<Instant>,
+    /// The event that a prefix's open or coming step goes back to.
+    caused_at: BTreeMap<Prefix, Instant>,
+    stopping: Option<Instant>,
+    gone: Option<String>,
+}
+
+impl Agent {
+    fn new(config: Arc<Config>, outputs: Outputs) -> Self {
+        // Nothing is behind a printed command that a repeat could cure.
+        let repeat = (config.exabgp.transport != Transport::Print).then_some(REPEAT);
+        let config_status = outputs.snapshots.borrow().config_status.clone();
+        Self {
+            config_status,
+            mobility: Mobility::new(Arc::clone(&config), Instant::now()),
+            plan: Plan::new(repeat),
+            health: Health::new(&config),
+            clock: Clock::read(),
+            publisher: Publisher::new(outputs.snapshots.clone()),
+            outputs,
+            connection: 0,
+            connected_at: None,
+            caused_at: BTreeMap::new(),
+            stopping: None,
+            gone: None,
+            config,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.mobility.deadline(), self.plan.deadline(), self.stopping].into_iter().flatten().min()
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        if let Some(reason) = &self.gone {
+            return Some(Ended::ExabgpGone(reason.clone()));
+        }
+        let stopping = self.stopping?;
+        (self.plan.is_settled() || stopping <= Instant::now()).then_some(Ended::Stopped)
+    }
+
+    fn tick(&mut self) {
+        let was_lapsed = self.mobility.is_lapsed();
+        let effects = self.mobility.tick(Instant::now());
+        if self.mobility.is_lapsed() && !was_lapsed {
+            let lease = humantime::format_duration(self.config.libvirt.lease);
+            warn!(%lease, "libvirt has been unreachable for its lease: routes fall to unsure");
+        }
+        self.apply(effects, None);
+    }
+
+    fn libvirt(&mut self, report: libvirt::Report) {
+        match report {
+            libvirt::Report::Connected { connection, version, at } => {
+                info!(connection, %version, "libvirt connected");
+                self.connection = connection;
+                self.connected_at = Some(at);
+                self.health.libvirt.connected = true;
+                self.health.libvirt.version = Some(version);
+                self.health.libvirt.error = None;
+                self.health.libvirt.since = Some(self.clock.stamp(at));
+            }
+            libvirt::Report::Event { connection, event } if connection == self.connection => {
+                debug!(vm = %event.name, uuid = %event.uuid, event = %event.kind, "libvirt event");
+                let effects = self.mobility.event(&event);
+                self.publisher.stale_domain(event.uuid);
+                self.apply(effects, Some(event.at));
+            }
+            libvirt::Report::Listed { connection, asked_at, vms } if connection == self.connection => {
+                debug!(vms = vms.len(), "libvirt listed");
+                let known: BTreeSet<_> = self.mobility.known().map(|known| known.uuid).collect();
+                let effects = self.mobility.listed(asked_at, &vms);
+                for uuid in known.into_iter().chain(vms.iter().map(|sighting| sighting.uuid)) {
+                    self.publisher.stale_domain(uuid);
+                }
+                self.apply(effects, None);
+            }
+            libvirt::Report::Looked { connection, uuid, asked_at, answer }
+                if connection == self.connection =>
+            {
+                let sighting = match &answer {
+                    Answer::Found(sighting) => Some(sighting),
+                    Answer::Gone => None,
+                    Answer::Failed(error) => {
+                        // The next list settles what this look could not.
+                        debug!(%uuid, %error, "libvirt could not tell a VM's state");
+                        return;
+                    }
+                };
+                let effects = self.mobility.looked(uuid, asked_at, sighting);
+                self.publisher.stale_domain(uuid);
+                self.apply(effects, None);
+            }
+            libvirt::Report::Overflowed { .. } => {
+                warn!("events from libvirt were dropped: they came faster than they were taken");
+            }
+            libvirt::Report::Disconnected { error, at } => {
+                if self.health.libvirt.connected || self.health.libvirt.error.as_ref() != Some(&error) {
+                    warn!(%error, "libvirt is not reachable: routes stay as they are until its lease ends");
+                }
+                if self.health.libvirt.connected || self.health.libvirt.since.is_none() {
+                    self.health.libvirt.since = Some(self.clock.stamp(at));
+                }
+                self.health.libvirt.connected = false;
+                self.health.libvirt.error = Some(error);
+                self.mobility.libvirt_lost(at);
+            }
+            libvirt::Report::Event { .. }
+            | libvirt::Report::Listed { .. }
+            | libvirt::Report::Looked { .. } => {
+                debug!("a report of an older libvirt connection is dropped");
+            }
+        }
+    }
+
+    fn exabgp(&mut self, report: exabgp::Report) {
+        match report {
+            exabgp::Report::Ready { version, epoch, table, at } => {
+                let version_text = version.as_deref().unwrap_or("none");
+                info!(version = version_text, routes_found = table.len(), "ExaBGP answers");
+                if !self.health.exabgp.connected {
+                    self.health.exabgp.since = Some(self.clock.stamp(at));
+                }
+                self.health.exabgp.connected = true;
+                self.health.exabgp.version = version;
+                self.health.exabgp.epoch = epoch;
+                self.health.exabgp.error = None;
+                let rungs = table.iter().map(|found| (found.prefix, found.rung)).collect();
+                let effects = self.mobility.found(rungs, at);
+                self.want(&effects);
+                self.plan.ready(table);
+                let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
+                for prefix in prefixes {
+                    self.publisher.stale_prefix(prefix);
+                }
+                self.apply(effects, None);
+            }
+            exabgp::Report::Settled { prefix, outcome, written_at, at } => {
+                if let Some(caused_at) = self.caused_at.remove(&prefix) {
+                    let micros = written_at.saturating_duration_since(caused_at).as_micros();
+                    let event_to_written_us = u64::try_from(micros).unwrap_or(u64::MAX);
+                    debug!(%prefix, event_to_written_us, "step written");
+                }
+                if let Outcome::Refused(reason) = &outcome {
+                    warn!(%prefix, %reason, "ExaBGP refused a step; it is tried again");
+                }
+                self.plan.settled(prefix, outcome, at);
+                self.publisher.stale_prefix(prefix);
+                self.send();
+                self.note_settled(at);
+            }
+            exabgp::Report::InDoubt { reason } => {
+                warn!(%reason, "what ExaBGP did is unknown: its table is read again");
+                self.health.exabgp.connected = false;
+                self.health.exabgp.error = Some(reason);
+                self.plan.in_doubt();
+            }
+            exabgp::Report::Neighbor(neighbor) => {
+                info!(neighbor = %neighbor.address, asn = neighbor.asn, state = %neighbor.state, "BGP session");
+                if self.health.neighbor(neighbor, &self.clock) {
+                    self.plan.session_up(Instant::now());
+                }
+            }
+            exabgp::Report::Gone { reason } => self.gone = Some(reason),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Reload => self.reload(),
+            Command::Stop => {
+                let on_stop = self.config.exabgp.on_stop;
+                info!(?on_stop, "stopping");
+                let withdraw = on_stop == OnStop::Withdraw && self.health.exabgp.connected;
+                self.stopping = Some(Instant::now() + if withdraw { STOP } else { Duration::ZERO });
+                if withdraw {
+                    let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
+                    self.plan.want(prefixes, Vec::new());
+                    self.send();
+                }
+            }
+        }
+    }
+
+    /// Says what a new configuration would be worth; it takes effect with a restart.
+    fn reload(&mut self) {
+        match Config::load(Path::new(&self.config.source.path)) {
+            Ok(_) => {
+                self.config_status.errors = Vec::new();
+                info!(path = %self.config_status.path, "the configuration is valid; restart roamd to apply it");
+            }
+            Err(faults) => {
+                self.config_status.errors = faults.iter().map(ToString::to_string).collect();
+                warn!(%faults, "the configuration has faults; the running one is kept");
+            }
+        }
+    }
+
+    /// Carries out what the core asks for. `event_at` is when the event behind it came.
+    fn apply(&mut self, effects: Effects, event_at: Option<Instant>) {
+        self.want(&effects);
+        if let Some(at) = event_at {
+            let unsettled =
+                |prefix: &Prefix| !matches!(self.plan.progress(*prefix), None | Some(Progress::Announced(_)));
+            let caused: Vec<Prefix> = self.prefixes_of(&effects).into_iter().filter(unsettled).collect();
+            self.caused_at.extend(caused.into_iter().map(|prefix| (prefix, at)));
+        }
+        self.send();
+        for uuid in &effects.look {
+            (self.outputs.ask)(Request::Look(*uuid));
+        }
+        for transition in effects.transitions {
+            let from = transition.from.map_or("unknown", crate::vm::Presence::name);
+            info!(
+                vm = %transition.name, uuid = %transition.uuid, from, to = %transition.to,
+                cause = %transition.cause, managed = transition.vm.is_some(), "presence changed"
+            );
+            self.publisher.stale_domain(transition.uuid);
+        }
+        self.note_settled(Instant::now());
+    }
+
+    fn want(&mut self, effects: &Effects) {
+        if self.stopping.is_some() {
+            return;
+        }
+        for vm in &effects.touched {
+            let routes = self.mobility.routes(vm);
+            let prefixes = self.config.vms.get(vm).map(|vm| vm.service_ips.clone()).unwrap_or_default();
+            for prefix in &prefixes {
+                self.publisher.stale_prefix(*prefix);
+            }
+            self.publisher.stale_vm(vm);
+            self.plan.want(prefixes, routes);
+        }
+    }
+
+    fn prefixes_of(&self, effects: &Effects) -> Vec<Prefix> {
+        let vms = effects.touched.iter().filter_map(|vm| self.config.vms.get(vm));
+        vms.flat_map(|vm| vm.service_ips.iter().copied()).collect()
+    }
+
+    /// Sends the steps that may go out now.
+    fn send(&mut self) {
+        let steps = self.plan.next(Instant::now());
+        if steps.is_empty() {
+            return;
+        }
+        for step in &steps {
+            match step {
+                Step::Announce(route) => debug!(prefix = %route.prefix, rung = %route.rung, "announce"),
+                Step::Withdraw { prefix, .. } => debug!(%prefix, "withdraw"),
+            }
+            self.publisher.stale_prefix(step.prefix());
+        }
+        if self.outputs.orders.send(Order::Do(steps)).is_err() {
+            self.gone.get_or_insert_with(|| "the way to ExaBGP has ended".to_owned());
+        }
+    }
+
+    fn note_settled(&mut self, now: Instant) {
+        if let Some(connected_at) = self.connected_at
+            && self.mobility.is_listed()
+            && self.plan.is_settled()
+        {
+            self.connected_at = None;
+            let millis = now.saturating_duration_since(connected_at).as_millis();
+            let connect_to_settled_ms = u64::try_from(millis).unwrap_or(u64::MAX);
+            info!(connect_to_settled_ms, "all desired routes acknowledged");
+        }
+    }
+
+    fn publish(&mut self) {
+        self.clock.correct();
+        let state = State {
+            config: &self.config,
+            config_status: &self.config_status,
+            mobility: &self.mobility,
+            plan: &self.plan,
+            health: &self.health,
+            clock: &self.clock,
+            now: Instant::now(),
+        };
+        self.publisher.publish(&state);
+    }
+}
+
+#[cfg(test)]
+mod tests;

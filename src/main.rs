@@ -1,3 +1,7 @@
 //! The `roamd` program: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roamd::cli::main()
+}

@@ -1,0 +1,107 @@
+//! The health of either side, and whether the agent is ready.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::clock::Clock;
+use crate::config::{Config, Transport};
+use crate::exabgp::{Neighbor, NeighborState};
+use crate::snapshot::{ExabgpStatus, LibvirtStatus, NeighborView, NotReady};
+
+/// What is known of libvirt and ExaBGP as services.
+#[derive(Debug)]
+pub(super) struct Health {
+    pub(super) libvirt: LibvirtStatus,
+    pub(super) exabgp: ExabgpStatus,
+    neighbors: BTreeMap<IpAddr, Neighbor>,
+}
+
+impl Health {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            libvirt: LibvirtStatus {
+                uri: config.libvirt.uri.clone(),
+                connected: false,
+                since: None,
+                version: None,
+                error: None,
+            },
+            exabgp: ExabgpStatus {
+                transport: match config.exabgp.transport {
+                    Transport::Relay => "relay",
+                    Transport::Child => "child",
+                    Transport::Print => "print",
+                },
+                connected: false,
+                since: None,
+                version: None,
+                epoch: None,
+                neighbors: Vec::new(),
+                error: None,
+            },
+            neighbors: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in a neighbor's state; says whether its session has just come up.
+    pub(super) fn neighbor(&mut self, neighbor: Neighbor, clock: &Clock) -> bool {
+        let up = neighbor.state == NeighborState::Up;
+        let last = self.neighbors.insert(neighbor.address, neighbor);
+        self.exabgp.neighbors = self
+            .neighbors
+            .values()
+            .map(|neighbor| NeighborView {
+                address: neighbor.address,
+                asn: neighbor.asn,
+                state: neighbor.state,
+                since: clock.stamp(neighbor.at),
+            })
+            .collect();
+        up && last.is_none_or(|last| last.state != NeighborState::Up)
+    }
+
+    /// Why the agent is not ready, libvirt first.
+    pub(super) fn not_ready(&self, config: &Config, listed: bool, settled: bool) -> Vec<NotReady> {
+        let mut reasons = Vec::new();
+        let mut add = |part, reason: String| reasons.push(NotReady { part, reason });
+        if !self.libvirt.connected {
+            let error = self.libvirt.error.as_deref().unwrap_or("not connected yet");
+            add("libvirt", format!("{}: {error}", self.libvirt.uri));
+        } else if !listed {
+            add("libvirt", "its domains have not been listed yet".to_owned());
+        }
+        if !self.exabgp.connected {
+            let error = self.exabgp.error.as_deref().unwrap_or("it has not answered yet");
+            add("exabgp", error.to_owned());
+        }
+        if config.exabgp.transport != Transport::Print {
+            self.not_ready_neighbors(config, &mut add);
+        }
+        if !settled {
+            add("routes", "not every desired route is acknowledged".to_owned());
+        }
+        reasons
+    }
+
+    fn not_ready_neighbors(&self, config: &Config, add: &mut impl FnMut(&'static str, String)) {
+        let ours = || {
+            self.neighbors.values().filter(|neighbor| {
+                config.bgp.neighbors.is_empty() || config.bgp.neighbors.contains(&neighbor.address)
+            })
+        };
+        if !ours().any(|neighbor| neighbor.state == NeighborState::Up) {
+            add("neighbors", "no BGP session is up".to_owned());
+        }
+        let local_as = config.bgp.local_as.get();
+        for neighbor in ours().filter(|neighbor| neighbor.local_asn != local_as) {
+            let (address, session) = (neighbor.address, neighbor.local_asn);
+            add(
+                "neighbors",
+                format!(
+                    "bgp.local_as is {local_as}, but ExaBGP's session with {address} uses AS {session}: \
+                     set both to the same"
+                ),
+            );
+        }
+    }
+}

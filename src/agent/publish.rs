@@ -1,0 +1,247 @@
+//! The published view: kept up piece by piece, put out whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::health::Health;
+use crate::config::Config;
+use crate::mobility::{Known, Mobility};
+use crate::plan::{Plan, Progress};
+use crate::route::{Prefix, Route};
+use crate::snapshot::{
+    ConfigStatus, MigrationView, RouteState, RouteView, Snapshot, VmView, service_ip_text,
+};
+use crate::vm::{Presence, Uuid, VmName, VmState};
+
+/// Owns the views and the channel that they go out by.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    vms: BTreeMap<VmName, Arc<VmView>>,
+    routes: BTreeMap<Prefix, Arc<RouteView>>,
+    /// Under which name an unmanaged domain is shown.
+    unmanaged: BTreeMap<Uuid, VmName>,
+    stale_vms: BTreeSet<VmName>,
+    stale_domains: BTreeSet<Uuid>,
+    stale_prefixes: BTreeSet<Prefix>,
+}
+
+impl Publisher {
+    pub(super) fn new(snapshots: watch::Sender<Arc<Snapshot>>) -> Self {
+        Self {
+            snapshots,
+            vms: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            unmanaged: BTreeMap::new(),
+            stale_vms: BTreeSet::new(),
+            stale_domains: BTreeSet::new(),
+            stale_prefixes: BTreeSet::new(),
+        }
+    }
+
+    /// Something about a domain, the configured VM that it is, or both may have changed.
+    pub(super) fn stale_domain(&mut self, uuid: Uuid) {
+        self.stale_domains.insert(uuid);
+    }
+
+    /// Something about a configured VM may have changed.
+    pub(super) fn stale_vm(&mut self, vm: &VmName) {
+        self.stale_vms.insert(vm.clone());
+    }
+
+    /// Something about a route may have changed.
+    pub(super) fn stale_prefix(&mut self, prefix: Prefix) {
+        self.stale_prefixes.insert(prefix);
+    }
+
+    /// Brings the views up to date and puts them out, if anything changed.
+    pub(super) fn publish(&mut self, state: &State<'_>) {
+        let mut changed = false;
+        for prefix in std::mem::take(&mut self.stale_prefixes) {
+            let last = self.routes.get(&prefix);
+            let view = state.route_view(prefix, last);
+            if view.as_ref() != last {
+                self.stale_vms.extend(view.iter().chain(last).filter_map(|view| view.vm.clone()));
+                replace(&mut self.routes, prefix, view);
+                changed = true;
+            }
+        }
+        for uuid in std::mem::take(&mut self.stale_domains) {
+            changed |= self.refresh_domain(uuid, state);
+        }
+        for vm in std::mem::take(&mut self.stale_vms) {
+            let view = self.managed_view(&vm, state);
+            if view.as_ref() != self.vms.get(&vm) {
+                replace(&mut self.vms, vm, view);
+                changed = true;
+            }
+        }
+        self.put_out(state, changed);
+    }
+
+    fn put_out(&self, state: &State<'_>, changed: bool) {
+        let settled = state.plan.is_settled();
+        let not_ready = state.health.not_ready(state.config, state.mobility.is_listed(), settled);
+        let last = self.snapshots.borrow().clone();
+        let same = !changed
+            && last.not_ready == not_ready
+            && last.libvirt == state.health.libvirt
+            && last.exabgp == state.health.exabgp
+            && last.config_status == *state.config_status;
+        if same {
+            return;
+        }
+        self.snapshots.send_replace(Arc::new(Snapshot {
+            generation: last.generation + 1,
+            not_ready,
+            libvirt: state.health.libvirt.clone(),
+            exabgp: state.health.exabgp.clone(),
+            config_status: state.config_status.clone(),
+            vms: self.vms.clone(),
+            routes: self.routes.clone(),
+            ..(*last).clone()
+        }));
+    }
+
+    fn refresh_domain(&mut self, uuid: Uuid, state: &State<'_>) -> bool {
+        let known = state.mobility.known_domain(uuid);
+        let key = known.filter(|known| known.vm.is_none()).map(|known| known.name.clone());
+        let mut changed = false;
+        if let Some(shown) = self.unmanaged.get(&uuid).filter(|shown| Some(*shown) != key.as_ref()).cloned() {
+            self.unmanaged.remove(&uuid);
+            changed = self.vms.remove(&shown).is_some();
+            self.stale_vms.insert(shown);
+        }
+        let Some(known) = known else { return changed };
+        if let Some(vm) = known.vm {
+            self.stale_vms.insert(vm.name.clone());
+        } else if let Some(key) = key
+            && state.mobility.known_vm(&key).is_none()
+        {
+            let view = Arc::new(unmanaged_view(&known, state.config, state.clock));
+            self.unmanaged.insert(uuid, key.clone());
+            if self.vms.get(&key) != Some(&view) {
+                self.vms.insert(key, view);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// `None` when it is not here and has no route: the snapshot knows it from the configuration.
+    fn managed_view(&self, name: &VmName, state: &State<'_>) -> Option<Arc<VmView>> {
+        let vm = state.config.vms.get(name)?;
+        let routes: Vec<Arc<RouteView>> =
+            vm.service_ips.iter().filter_map(|prefix| self.routes.get(prefix)).cloned().collect();
+        let known = state.mobility.known_vm(name);
+        let last_migration = state.mobility.last_migration(name);
+        if known.is_none() {
+            // A domain of that name that may not use the addresses is shown in its place.
+            let shown = self.vms.get(name).filter(|view| !view.managed);
+            if shown.is_some() {
+                return shown.cloned();
+            }
+            if routes.is_empty() && last_migration.is_none() {
+                return None;
+            }
+        }
+        Some(Arc::new(VmView {
+            uuid: known.map(|known| known.uuid).or(vm.uuid),
+            presence: known.map_or(Presence::Absent, |known| known.presence),
+            preference: state.mobility.rung(name),
+            state: known.and_then(|known| known.state).map(VmState::name),
+            reason: known.and_then(|known| known.state).map(VmState::reason),
+            since: known.map(|known| state.clock.stamp(known.since)),
+            routes,
+            last_migration: last_migration.map(|migration| MigrationView {
+                direction: migration.direction,
+                started_at: state.clock.stamp(migration.started_at),
+                outcome: migration.outcome,
+            }),
+            ..VmView::absent(vm)
+        }))
+    }
+}
+
+/// What the views are made of.
+pub(super) struct State<'a> {
+    pub(super) config: &'a Config,
+    pub(super) config_status: &'a ConfigStatus,
+    pub(super) mobility: &'a Mobility,
+    pub(super) plan: &'a Plan,
+    pub(super) health: &'a Health,
+    pub(super) clock: &'a Clock,
+    pub(super) now: Instant,
+}
+
+impl State<'_> {
+    fn route_view(&self, prefix: Prefix, last: Option<&Arc<RouteView>>) -> Option<Arc<RouteView>> {
+        let progress = self.plan.progress(prefix)?;
+        let (route, state, error) = match progress {
+            Progress::Pending(route) => (Some(route), RouteState::Pending, None),
+            Progress::Announced(route) => (Some(route), RouteState::Announced, None),
+            Progress::Failed(route, reason) => (Some(route), RouteState::Failed, Some(reason.to_owned())),
+            Progress::Withdrawing { last, .. } => (last, RouteState::Withdrawing, None),
+        };
+        let since = last
+            .filter(|last| last.state == state && route.is_none_or(|route| route.rung == last.preference))
+            .map_or_else(|| self.clock.stamp(self.now), |last| last.since);
+        let view = |route: &Route| RouteView {
+            prefix,
+            vm: Some(route.vm.clone()),
+            preference: route.rung,
+            next_hop: route.next_hop,
+            attributes: Arc::clone(&route.attributes),
+            state,
+            since,
+            error,
+        };
+        match (route, progress) {
+            (Some(route), _) => Some(Arc::new(view(route))),
+            (None, Progress::Withdrawing { found: Some(found), .. }) => Some(Arc::new(RouteView {
+                prefix,
+                vm: None,
+                preference: found.rung,
+                next_hop: found.next_hop,
+                attributes: Arc::new(found.attributes.clone()),
+                state,
+                since,
+                error: None,
+            })),
+            // A withdraw that is only repeated: what it was is shown until it is done.
+            (None, _) => last.cloned(),
+        }
+    }
+}
+
+fn unmanaged_view(known: &Known<'_>, config: &Config, clock: &Clock) -> VmView {
+    // A pin that another domain of the name must not pass is worth showing with its addresses.
+    let service_ips = config
+        .vms
+        .get(known.name)
+        .map(|vm| vm.service_ips.iter().map(|prefix| service_ip_text(*prefix)).collect());
+    VmView {
+        name: known.name.clone(),
+        uuid: Some(known.uuid),
+        managed: false,
+        presence: known.presence,
+        preference: None,
+        state: known.state.map(VmState::name),
+        reason: known.state.map(VmState::reason),
+        since: Some(clock.stamp(known.since)),
+        service_ips: service_ips.unwrap_or_default(),
+        routes: Vec::new(),
+        last_migration: None,
+    }
+}
+
+fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}

@@ -1,0 +1,115 @@
+//! A child of ExaBGP whose configuration has faults: it must not exit.
+//!
+//! ExaBGP respawns a child that exits, and after five respawns in a minute it ends itself, and every route
+//! with it. So the faults are logged, what ExaBGP says is read and thrown away (an undrained child blocks
+//! ExaBGP until its sessions die), and `SIGHUP` tries again. The retry is an exec of the same program: process
+//! id and pipes stay, everything else is fresh.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::process::{CommandExt as _, parent_id};
+use std::path::Path;
+use std::process::Command;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::Exit;
+
+/// What ended the wait.
+enum Wake {
+    Retry,
+    Stop,
+    EndOfFile,
+}
+
+/// Whether this process seems to be ExaBGP's API process, as far as that can be told without a configuration:
+/// both standard streams are pipes, and either the file asks for it or the parent looks like ExaBGP.
+pub(super) fn is_exabgps(config: &Path) -> bool {
+    let is_pipe = |stream: &str| {
+        fs::metadata(stream).is_ok_and(|data| data.file_type().is_fifo() || data.file_type().is_socket())
+    };
+    if !(is_pipe("/proc/self/fd/0") && is_pipe("/proc/self/fd/1")) {
+        return false;
+    }
+    let asks = fs::read(config).is_ok_and(|text| {
+        let text = String::from_utf8_lossy(&text);
+        text.lines().any(|line| {
+            let words: Vec<&str> = line.split([' ', '\t', '"', '\'', ',', '{', '}']).collect();
+            words.contains(&"transport:") && words.contains(&"child")
+        })
+    });
+    let parent = fs::read(format!("/proc/{}/cmdline", parent_id()));
+    asks || parent.is_ok_and(|line| String::from_utf8_lossy(&line).contains("exabgp"))
+}
+
+/// Waits, draining stdin, until the configuration may have been mended, ExaBGP is gone, or a stop is asked for.
+pub(super) fn wait_for_mending() -> Exit {
+    warn!("this is ExaBGP's child: it stays, and tries again on SIGHUP");
+    let wake = match wait() {
+        Ok(wake) => wake,
+        Err(error) => {
+            error!(%error, "waiting for signals failed");
+            return Exit::Configuration;
+        }
+    };
+    match wake {
+        Wake::Stop => Exit::Success,
+        Wake::EndOfFile => {
+            info!("ExaBGP is gone");
+            Exit::Configuration
+        }
+        Wake::Retry => {
+            let mut arguments = std::env::args_os();
+            // The path that this program was found by: an upgrade in place is picked up as well.
+            let program = std::env::current_exe().or_else(|_| {
+                arguments.next().map(Into::into).ok_or_else(|| io::Error::other("no program name"))
+            });
+            let error = match program {
+                Ok(program) => Command::new(program).args(std::env::args_os().skip(1)).exec(),
+                Err(error) => error,
+            };
+            error!(%error, "starting again failed");
+            Exit::Failure
+        }
+    }
+}
+
+fn wait() -> io::Result<Wake> {
+    let (ended, end_of_file) = tokio::sync::oneshot::channel::<()>();
+    std::thread::Builder::new().name("drain".to_owned()).spawn(move || {
+        drain();
+        drop(ended);
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let [mut hangup, mut terminate, mut interrupt] =
+            [SignalKind::hangup(), SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+        let next = async |signal: &mut io::Result<Signal>| match signal {
+            Ok(signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        };
+        // Cancel-safe: signals and the end of file stay signalled until they are taken.
+        Ok(tokio::select! {
+            _ = next(&mut hangup) => Wake::Retry,
+            _ = next(&mut terminate) => Wake::Stop,
+            _ = next(&mut interrupt) => Wake::Stop,
+            _ = end_of_file => Wake::EndOfFile,
+        })
+    })
+}
+
+/// Reads stdin to its end. The thread ends with the process, by exit or by exec.
+fn drain() {
+    let mut stdin = io::stdin().lock();
+    let mut buffer = [0; 8_192];
+    loop {
+        match stdin.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}

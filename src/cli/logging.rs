@@ -1,0 +1,25 @@
+//! Logs to stderr: text for people, JSON for machines.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing::Level;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt;
+
+use crate::config::{Log, LogFormat, LogLevel};
+
+/// Sets up the process's log; once.
+pub(super) fn start(log: Log) {
+    let level = LevelFilter::from_level(match log.level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    });
+    let lines = fmt().with_max_level(level).with_target(false).with_writer(stderr);
+    match log.format {
+        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,182 @@
+//! `roamd run`: the parts put together.
+//!
+//! The agent runs alone on the main thread's runtime. HTTP has a thread and a runtime of its own, so that no
+//! amount of requests stands between a libvirt event and its command.
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use super::{Chain, Exit, child, complain, logging};
+use crate::agent::{self, Command, Ended, Inputs, Outputs};
+use crate::config::{Config, Log, LogFormat, LogLevel, Transport};
+use crate::exabgp::{self, Settings};
+use crate::http::Server;
+use crate::libvirt;
+use crate::snapshot::Snapshot;
+
+/// How many of libvirt's reports may wait for the agent; beyond that events are dropped and a list makes up.
+const REPORTS: usize = 8_192;
+
+/// How long a child of ExaBGP, which must not exit, waits before it tries to bind its HTTP address again.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why the agent could not be put together.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("setting up a runtime, thread or signal handler")]
+    System(#[from] io::Error),
+    #[error("starting libvirt's threads")]
+    Libvirt(#[from] libvirt::SpawnError),
+    #[error("serving HTTP")]
+    Http(#[from] crate::http::BindError),
+    #[error("serving HTTP: the thread ended before it was bound")]
+    HttpThread,
+}
+
+/// Runs the agent until it ends.
+pub(super) fn run(path: &Path) -> Exit {
+    let config = match Config::load(path) {
+        Ok(config) => Arc::new(config),
+        Err(faults) => {
+            complain(&faults.to_string());
+            if !child::is_exabgps(path) {
+                return Exit::Configuration;
+            }
+            logging::start(Log { level: LogLevel::Info, format: LogFormat::Text });
+            return child::wait_for_mending();
+        }
+    };
+    logging::start(config.log);
+    for warning in config.warnings() {
+        warn!(path = %path.display(), %warning, "the configuration is valid, but something in it has no effect");
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, path = %path.display(), vms = config.vms.len(), "roamd starts");
+    match catch_unwind(AssertUnwindSafe(|| engine(&config))) {
+        Ok(Ok(Ended::Stopped)) => {
+            info!("stopped");
+            Exit::Success
+        }
+        Ok(Ok(Ended::ExabgpGone(reason))) => {
+            error!(%reason, "there is nobody left to tell of routes");
+            Exit::Failure
+        }
+        Ok(Err(start_error)) => {
+            error!(error = %Chain(&start_error), "roamd could not start");
+            Exit::Failure
+        }
+        // The panic hook has written what happened.
+        Err(_) => Exit::Failure,
+    }
+}
+
+fn engine(config: &Arc<Config>) -> Result<Ended, StartError> {
+    let host = host_name();
+    let (snapshots, published) = watch::channel(Arc::new(agent::first_snapshot(config, &host)));
+    let (stop_http, http_stops) = oneshot::channel();
+    let http = serve_http(Arc::clone(config), host, published, http_stops)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let (reports_in, libvirt_reports) = mpsc::channel(REPORTS);
+        let (orders, orders_out) = mpsc::unbounded_channel();
+        let (exabgp_in, exabgp_reports) = mpsc::unbounded_channel();
+        let commands = signals()?;
+        exabgp::spawn(Settings::from(config.as_ref()), orders_out, exabgp_in)?;
+        let requests = libvirt::spawn(&config.libvirt, reports_in)?;
+        let inputs = Inputs { libvirt: libvirt_reports, exabgp: exabgp_reports, commands };
+        let ask = Box::new(move |request| requests.ask(request));
+        Ok(agent::run(Arc::clone(config), inputs, Outputs { ask, orders, snapshots }).await)
+    });
+    drop(stop_http);
+    if http.join().is_err() {
+        error!("the HTTP thread ended by a panic");
+    }
+    ended
+}
+
+/// What signals ask for, from now on.
+fn signals() -> Result<mpsc::Receiver<Command>, StartError> {
+    let (commands, receiver) = mpsc::channel(8);
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        loop {
+            // Cancel-safe: a signal stays signalled until it is taken.
+            let command = tokio::select! {
+                _ = hangup.recv() => Command::Reload,
+                _ = terminate.recv() => Command::Stop,
+                _ = interrupt.recv() => Command::Stop,
+            };
+            if commands.send(command).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// Starts the HTTP thread; returns once its address is bound, or, for a child of ExaBGP, at once.
+fn serve_http(
+    config: Arc<Config>,
+    host: String,
+    published: watch::Receiver<Arc<Snapshot>>,
+    stop: oneshot::Receiver<()>,
+) -> Result<JoinHandle<()>, StartError> {
+    let must_live = config.exabgp.transport == Transport::Child;
+    let (bound, is_bound) = std::sync::mpsc::channel();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = Builder::new().name("http".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            let mut complained = false;
+            let server = loop {
+                match Server::bind(&config.http, &host).await {
+                    Ok(server) => break server,
+                    Err(error) if must_live => {
+                        // Exits of a child are counted by ExaBGP, which ends itself over them.
+                        if !complained {
+                            warn!(error = %Chain(&error), "HTTP can't be served yet; it is tried again");
+                            complained = true;
+                            drop(bound.send(Ok(())));
+                        }
+                        tokio::time::sleep(BIND_AGAIN).await;
+                    }
+                    Err(error) => {
+                        drop(bound.send(Err(error)));
+                        return;
+                    }
+                }
+            };
+            info!(listen = ?config.http.listen, address = ?server.local_addr(), "HTTP is served");
+            drop(bound.send(Ok(())));
+            // The sender is never used, only dropped.
+            let stopped = async { drop(stop.await) };
+            if let Err(error) = server.run(published, stopped).await {
+                error!(error = %Chain(&error), "HTTP is served no more");
+            }
+        });
+    })?;
+    match is_bound.recv() {
+        Ok(Ok(())) => Ok(thread),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(StartError::HttpThread),
+    }
+}
+
+/// The host's name as the kernel has it, for `status` and the check of HTTP's `Host` header.
+fn host_name() -> String {
+    match fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(name) => name.trim().to_owned(),
+        Err(_) => "localhost".to_owned(),
+    }
+}
