@@ -1,4 +1,8 @@
 //! Transport `child`: ExaBGP runs this process as its API process, and the standard streams are the way to it.
+//!
+//! Measured on 4.2.21 and 5.0.15: when this process dies while ExaBGP has more than its buffer of 8 KiB to write
+//! to it (a table of some 25 routes is as long), ExaBGP logs "lost the helper process for this peer" and stops
+//! every neighbor until it is restarted. Commands are refused from then on.
 
 use std::io;
 use std::os::unix::process::parent_id;

@@ -228,7 +228,8 @@ impl Session {
                     .to_owned(),
             ),
             (phase, Reply::State(told)) => {
-                let settled = matches!(phase, Phase::Configuring | Phase::Listing(_) | Phase::Running);
+                // Before the table is asked for, no line was made of what is known of the neighbors.
+                let settled = matches!(phase, Phase::Listing(_) | Phase::Running);
                 let changed = self.neighborhood.tell(told);
                 if changed && settled {
                     self.doubt(format!("neighbor {} is new, or of the other kind now", told.address), at);
