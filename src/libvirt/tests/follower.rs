@@ -9,7 +9,7 @@ use crate::libvirt::{Answer, Report, Request, Requests, Settings, start};
 use crate::vm::{Lifecycle, Sighting, Uuid};
 
 /// Longer than anything here takes on a busy machine.
-pub(in crate::libvirt) const PATIENCE: Duration = Duration::from_secs(30);
+pub(in crate::libvirt) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Settings under which nothing happens by the clock within a test; change what the test is about.
 pub(in crate::libvirt) fn settings(uri: &str) -> Settings {

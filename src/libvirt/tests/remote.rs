@@ -179,7 +179,7 @@ fn a_list_that_libvirt_refuses_is_not_reported_as_empty_and_looks_go_on() {
     // One more than REMOTE_DOMAIN_LIST_MAX of libvirt's protocol: the daemon refuses to send the list.
     let names: Vec<String> = (1..=16_385).map(|number| format!("vm-{number}")).collect();
     let domains: Vec<_> =
-        (1_u128..).zip(&names).map(|(number, name)| (uuid(number), name.as_str(), 1)).collect();
+        (1_u128..).zip(&names).map(|(number, name)| (uuid(number), name.as_str(), 5)).collect();
     let node = place.node(&domains).replacen("test://", "test+unix://", 1);
     let mut follower = Follower::start(settings(&format!("{node}?socket={}", daemon.socket().display())), 8);
     assert_eq!(follower.connected(), 1);
