@@ -104,11 +104,11 @@ proptest! {
 
 #[test]
 fn a_billion_laughs_are_refused_unread() {
-    let mut text = "a0: &a0 [ha]\n".to_owned();
-    for level in 1..60 {
-        let below = format!("*a{}", level - 1);
-        text += &format!("a{level}: &a{level} [{}]\n", vec![below; 9].join(", "));
-    }
+    let level = |level: u32| {
+        let below = level.checked_sub(1).map_or_else(|| "ha".to_owned(), |below| format!("*a{below}"));
+        format!("a{level}: &a{level} [{}]\n", vec![below; 9].join(", "))
+    };
+    let text: String = (0..60).map(level).collect();
     let faults = bad(&text);
     assert_eq!(
         faults.first().map(String::as_str),
