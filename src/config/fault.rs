@@ -85,7 +85,7 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// What a fault is about, which decides the line and the value that it shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     /// The value: its place and its spelling.
     Value,

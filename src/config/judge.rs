@@ -66,7 +66,12 @@ pub(super) fn judge(file: schema::File, ignored: Vec<KeyPath>) -> Result<Parts, 
     let mark = judge.mark(&bgp_at, &bgp);
     let fleet = judge.vms(&root.key("vms"), file.vms, mark);
     let bgp = judge.bgp(&bgp_at, bgp, mark, &fleet);
-    let mobility = judge.mobility(&root.key("mobility"), file.mobility, [libvirt.lease, exabgp.lease]);
+    let longest = if exabgp.lease > libvirt.lease {
+        ("exabgp.lease", exabgp.lease)
+    } else {
+        ("libvirt.lease", libvirt.lease)
+    };
+    let mobility = judge.mobility(&root.key("mobility"), file.mobility, longest);
     let hold = judge.hold(&root.key("hold"), file.hold.as_ref(), &fleet);
     judge.host_routes(&root.key("host_routes"), file.host_routes);
     let http = judge.http(&root.key("http"), file.http);
@@ -204,27 +209,24 @@ impl Judge {
         &mut self,
         at: &At<'_>,
         section: Option<Shaped<schema::Mobility>>,
-        leases: [Duration; 2],
+        (lease_key, lease): (&str, Duration),
     ) -> Mobility {
         let raw = self.section(at, section);
         let settle_at = at.key("settle");
         let settle = self.duration(&settle_at, raw.settle.as_ref(), 180);
-        for (key, lease) in ["libvirt.lease", "exabgp.lease"].into_iter().zip(leases) {
-            if settle <= lease {
-                let lease = humantime::format_duration(lease);
-                let rule = format!(
-                    "must be longer than {key} ({lease}), so that a VM that just began to run here beats any \
-                     route left behind elsewhere"
-                );
-                let value = humantime::format_duration(settle).to_string();
-                self.findings.push(match raw.settle {
-                    Some(_) => Finding::value(&settle_at, value, rule),
-                    None => Finding {
-                        value: format!("{value} (the default)"),
-                        ..Finding::missing(&settle_at, rule)
-                    },
-                });
-            }
+        if settle <= lease {
+            let rule = format!(
+                "must be longer than {lease_key} ({}), so that a VM that just began to run here beats any route \
+                 left behind elsewhere",
+                humantime::format_duration(lease)
+            );
+            let value = humantime::format_duration(settle).to_string();
+            self.findings.push(match raw.settle {
+                Some(_) => Finding::value(&settle_at, value, rule),
+                None => {
+                    Finding { value: format!("{value} (the default)"), ..Finding::missing(&settle_at, rule) }
+                }
+            });
         }
         let frozen = |leaf: &Leaf| choice(leaf, &FROZEN);
         Mobility {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::fault::{Finding, Placed, one_line};
+use super::fault::{Finding, Placed, Subject, one_line};
 use super::judge::{Parts, judge};
 use super::marks::{self, Marks};
 use super::path::{At, KeyPath, Step};
@@ -91,11 +91,13 @@ fn judged(text: &str) -> Result<Parts, Vec<Placed>> {
     }
 }
 
-/// Findings in their places, with the oddities of the file; a path that is odd is not judged a second time.
+/// Findings in their places, with the oddities of the file, which say it better where both are about the same:
+/// a duplicate key was read as an unknown one, a hexadecimal number as its value.
 fn placed(text: &str, findings: Vec<Finding>) -> Vec<Placed> {
     let Marks { mut placed, oddities, refused, broken } = marks::scan(text, findings);
-    let odd: HashSet<&KeyPath> = oddities.iter().map(|odd| &odd.finding.path).collect();
-    placed.retain(|one| !odd.contains(&one.finding.path));
+    let about = |one: &Placed| (one.finding.path.clone(), one.finding.subject);
+    let odd: HashSet<(KeyPath, Subject)> = oddities.iter().map(about).collect();
+    placed.retain(|one| odd.is_empty() || !odd.contains(&about(one)));
     placed.extend(oddities);
     placed.extend(refused);
     placed.extend(broken);

@@ -72,6 +72,11 @@ pub(super) fn scan(text: &str, findings: Vec<Finding>) -> Marks {
         let (event, span) = match next {
             Ok(next) => next,
             Err(error) => {
+                // The scanner reads ahead, and gives up at 255 lists in lists before the pass hears of the first.
+                if error.info() == "recursion limit exceeded" {
+                    pass.refuse_depth(*error.marker());
+                    break;
+                }
                 let rule = format!("must be YAML: {}", one_line(error.info()));
                 broken = Some(pass.placed(*error.marker(), "broken YAML".to_owned(), &rule));
                 break;
@@ -161,8 +166,7 @@ impl Pass {
             }
         }
         if self.frames.len() > MAX_DEPTH {
-            let rule = format!("maps and lists may be nested at most {MAX_DEPTH} deep");
-            self.refuse(at, "nested too deep".to_owned(), &rule);
+            self.refuse_depth(at);
             return false;
         }
         self.refused.len() < MAX_REFUSED
@@ -196,7 +200,7 @@ impl Pass {
         self.value_begins(&spelling, if empty { None } else { Some(at) });
         if style == ScalarStyle::Plain && in_other_digits(&text) {
             let rule = "must be written in plain decimal digits; if text is meant, put it in quotes";
-            self.oddity(at, spelling, rule);
+            self.oddity(at, Subject::Value, spelling, rule);
         }
         self.value_ended();
     }
@@ -230,7 +234,7 @@ impl Pass {
             self.refuse(at, "a merge key".to_owned(), "merge keys are not taken; write the keys out");
         } else if let Some(line) = earlier {
             let rule = format!("duplicate key, it stands in line {line} already; remove one of the two");
-            self.oddity(at, String::new(), &rule);
+            self.oddity(at, Subject::Key, String::new(), &rule);
             let index = self.oddities.len() - 1;
             if let Some(Frame { kind: Kind::Map { shows_next, .. }, .. }) = self.frames.last_mut() {
                 *shows_next = Some(index);
@@ -287,8 +291,14 @@ impl Pass {
         self.refused.push(placed);
     }
 
-    fn oddity(&mut self, at: Marker, value: String, rule: &str) {
-        let placed = self.placed(at, value, rule);
+    fn refuse_depth(&mut self, at: Marker) {
+        let rule = format!("maps and lists may be nested at most {MAX_DEPTH} deep");
+        self.refuse(at, "nested too deep".to_owned(), &rule);
+    }
+
+    fn oddity(&mut self, at: Marker, subject: Subject, value: String, rule: &str) {
+        let mut placed = self.placed(at, value, rule);
+        placed.finding.subject = subject;
         self.oddities.push(placed);
     }
 }

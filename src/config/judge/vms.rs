@@ -76,7 +76,12 @@ impl Judge {
                 self.findings.push(Finding::name(&at, &name, rule));
             }
             let name = VmName::new(&name);
+            // What is no map at all is one fault, not also one for lack of addresses.
+            let in_shape = matches!(raw, Shaped::Map(_) | Shaped::Other(Leaf::Null));
             let raw = self.section(&at, Some(raw));
+            if !in_shape {
+                continue;
+            }
             let uuid = self.uuid(&at.key("uuid"), raw.uuid.as_ref(), &name, &mut owners);
             let service_ips = self.service_ips(&at.key("service_ips"), raw.service_ips.as_ref());
             let attributes = self.attributes(&at.key("attributes"), raw.attributes.map(|boxed| *boxed), mark);
