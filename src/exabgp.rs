@@ -29,6 +29,8 @@ use crate::config::{Config, Transport};
 use crate::plan::Step;
 use crate::route::{Asn, Mark, NextHop, Prefix};
 
+#[cfg(test)]
+pub(crate) use command::{Audience, line};
 pub use lines::Lines;
 pub use reply::Reply;
 pub use session::{Effects, Notice, Session};

@@ -6,7 +6,9 @@
 //!
 //! - `verdict.rs`: the decision tables, one for events, one for states.
 //! - `track.rs`: what is known of one VM, and how a verdict changes it.
+//! - `identity.rs`: which configured VM a domain is.
 //! - `desired.rs`: presence to rung to routes.
+//! - `known.rs`: what the published view may see.
 //! - `migration.rs`: which changes of presence are a migration.
 //!
 //! An event decides by its own arguments where they suffice, and asks for a look where they don't. A list or
@@ -14,6 +16,8 @@
 //! overflow and a restart all end in the same place as a list that is taken last.
 
 mod desired;
+mod identity;
+mod known;
 mod migration;
 mod track;
 mod verdict;
@@ -22,12 +26,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use known::Known;
 pub use migration::Migration;
 pub use track::Cause;
 
-use crate::config::{Config, Vm};
+use crate::config::Config;
 use crate::route::{Prefix, Rung};
-use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, Uuid, VmName, VmState};
+use crate::vm::{Lifecycle, Presence, Sighting, Uuid, VmName, VmState};
 use track::{Found, Track};
 
 /// What is known of the VMs on this host.
@@ -76,23 +81,6 @@ pub struct Transition {
     pub cause: Cause,
     /// When that was.
     pub at: Instant,
-}
-
-/// What is known of one VM, for the published view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known<'a> {
-    /// libvirt's identity of it.
-    pub uuid: Uuid,
-    /// libvirt's name of it.
-    pub name: &'a VmName,
-    /// The configured VM that it is, if it is one.
-    pub vm: Option<&'a Arc<Vm>>,
-    /// How far it is here.
-    pub presence: Presence,
-    /// Since when.
-    pub since: Instant,
-    /// The state that libvirt told last, by a list or a look; an event since then may have overtaken it.
-    pub state: Option<VmState>,
 }
 
 impl Mobility {
@@ -154,13 +142,15 @@ impl Mobility {
         }
         self.lost_since = None;
         self.lapsed = false;
+        let inherited = self.inherited(vms, first);
         let seen: BTreeSet<Uuid> = vms.iter().map(|sighting| sighting.uuid).collect();
         let vanished: Vec<Uuid> = self.tracks.keys().filter(|uuid| !seen.contains(*uuid)).copied().collect();
         for uuid in vanished {
             self.gone(uuid, asked_at, &mut effects);
         }
         for sighting in vms {
-            self.see(sighting, asked_at, first, Cause::Listed(sighting.state), &mut effects);
+            let found = inherited.get(&sighting.uuid).copied();
+            self.see(sighting, asked_at, found, Cause::Listed(sighting.state), &mut effects);
         }
         effects
     }
@@ -170,7 +160,7 @@ impl Mobility {
         let mut effects = Effects::default();
         match answer {
             Some(sighting) => {
-                self.see(sighting, asked_at, false, Cause::Looked(sighting.state), &mut effects);
+                self.see(sighting, asked_at, None, Cause::Looked(sighting.state), &mut effects);
             }
             None => self.gone(uuid, asked_at, &mut effects),
         }
@@ -251,119 +241,21 @@ impl Mobility {
         self.lapsed
     }
 
-    /// Every VM that libvirt has told of, by identity.
-    pub fn known(&self) -> impl Iterator<Item = Known<'_>> {
-        self.tracks.values().filter_map(|track| self.known_track(track))
-    }
-
-    /// What is known of a configured VM; of several domains that claim it, the one that decides its routes.
-    pub fn known_vm(&self, vm: &VmName) -> Option<Known<'_>> {
-        self.deciding_track(vm).and_then(|track| self.known_track(track))
-    }
-
-    /// What is known of one domain.
-    pub fn known_domain(&self, uuid: Uuid) -> Option<Known<'_>> {
-        self.tracks.get(&uuid).and_then(|track| self.known_track(track))
-    }
-
-    /// The last migration of a configured VM that was seen.
-    pub fn last_migration(&self, vm: &VmName) -> Option<&Migration> {
-        self.migrations.get(vm)
-    }
-
-    fn known_track<'a>(&'a self, track: &'a Track) -> Option<Known<'a>> {
-        Some(Known {
-            uuid: track.uuid,
-            name: &track.name,
-            vm: self.vm_of(track.uuid, &track.name),
-            presence: track.presence?,
-            since: track.since,
-            state: track.state,
-        })
-    }
-
     fn lease_ends(&self) -> Option<Instant> {
         self.lost_since.map(|since| since + self.config.libvirt.lease)
     }
 
-    /// The configured VM that a domain is: by its uuid where one is pinned, else by name.
-    fn vm_of(&self, uuid: Uuid, name: &VmName) -> Option<&Arc<Vm>> {
-        match self.pins.get(&uuid) {
-            Some(pinned) => self.config.vms.get(pinned),
-            None => self.config.vms.get(name).filter(|vm| vm.uuid.is_none()),
-        }
-    }
-
-    fn presence_of(&self, uuid: Uuid) -> Option<Presence> {
-        self.tracks.get(&uuid).and_then(|track| track.presence)
-    }
-
-    /// The best rung that ExaBGP's first table shows for the VM's addresses.
-    fn found_for(&self, uuid: Uuid) -> Found {
-        let vm = self.tracks.get(&uuid).and_then(|track| self.vm_of(uuid, &track.name));
-        let rung = vm.and_then(|vm| vm.service_ips.iter().filter_map(|ip| self.found.get(ip)).min());
-        Found { rung: rung.copied() }
-    }
-
-    /// Opens a track for a VM that is new, and follows a rename.
-    fn name_track(
-        &mut self,
-        uuid: Uuid,
-        name: &VmName,
-        kind: LifecycleKind,
-        at: Instant,
-        effects: &mut Effects,
-    ) {
-        if let Some(track) = self.tracks.get(&uuid) {
-            // UNDEFINED/RENAMED carries the old name and follows or precedes DEFINED/RENAMED with the new one.
-            if track.name == *name || matches!(kind, LifecycleKind::Undefined(_)) {
-                return;
-            }
-            self.unclaim(uuid, effects);
-        }
-        let track = self.tracks.entry(uuid).or_insert_with(|| Track::new(uuid, name.clone(), at));
-        track.name = name.clone();
-        self.claim(uuid, effects);
-    }
-
-    fn claim(&mut self, uuid: Uuid, effects: &mut Effects) {
-        let vm = self.tracks.get(&uuid).and_then(|track| self.vm_of(uuid, &track.name));
-        if let Some(vm) = vm.map(|vm| vm.name.clone()) {
-            effects.touched.insert(vm.clone());
-            self.claims.entry(vm).or_default().insert(uuid);
-        }
-    }
-
-    fn unclaim(&mut self, uuid: Uuid, effects: &mut Effects) {
-        let vm = self.tracks.get(&uuid).and_then(|track| self.vm_of(uuid, &track.name));
-        if let Some(vm) = vm.map(|vm| vm.name.clone()) {
-            if let Some(claimants) = self.claims.get_mut(&vm) {
-                claimants.remove(&uuid);
-                if claimants.is_empty() {
-                    self.claims.remove(&vm);
-                }
-            }
-            effects.touched.insert(vm);
-        }
-    }
-
-    /// A list or a look shows the VM.
+    /// A list or a look shows the VM; `found` is what its addresses stand on, where it is shown for the first time.
     fn see(
         &mut self,
         sighting: &Sighting,
         asked_at: Instant,
-        first: bool,
+        found: Option<Found>,
         cause: Cause,
         effects: &mut Effects,
     ) {
         let uuid = sighting.uuid;
-        let found = if first && self.tracks.get(&uuid).is_none_or(|track| track.presence.is_none()) {
-            self.name_sighted(sighting, asked_at, effects);
-            Some(self.found_for(uuid))
-        } else {
-            self.name_sighted(sighting, asked_at, effects);
-            None
-        };
+        self.name_sighted(sighting, asked_at, effects);
         let Some(track) = self.tracks.get_mut(&uuid) else { return };
         if track.informed_at.is_some_and(|informed| informed > asked_at) {
             // An event overtook the question. If it left a doubt, only a newer answer can settle it.
@@ -384,17 +276,6 @@ impl Mobility {
             effects.look.insert(uuid);
         }
         self.tell(uuid, told, cause, asked_at, effects);
-    }
-
-    fn name_sighted(&mut self, sighting: &Sighting, asked_at: Instant, effects: &mut Effects) {
-        let newer = self
-            .tracks
-            .get(&sighting.uuid)
-            .is_some_and(|track| track.informed_at.is_some_and(|informed| informed > asked_at));
-        if !newer {
-            let kind = LifecycleKind::Defined(crate::vm::DefinedDetail::Updated);
-            self.name_track(sighting.uuid, &sighting.name, kind, asked_at, effects);
-        }
     }
 
     /// libvirt knows no such VM.

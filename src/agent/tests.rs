@@ -1,1 +1,213 @@
+//! The agent driven by hand, message by message, without a runtime.
 
+mod scenarios;
+
+use super::*;
+use crate::exabgp::{Audience, Neighbor, NeighborState, line};
+use crate::plan::FoundRoute;
+use crate::snapshot::sample;
+use crate::vm::{Lifecycle, LifecycleKind, Sighting, Uuid, VmName, VmState};
+
+const VM: Uuid = Uuid::from_u128(1);
+
+/// An agent for a host with the VM `web-1` at 198.51.100.10, and the far ends of its channels.
+struct Rig {
+    agent: Agent,
+    orders: mpsc::UnboundedReceiver<Order>,
+    asked: std::sync::mpsc::Receiver<Request>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    start: Instant,
+}
+
+impl Rig {
+    fn new(transport: Transport) -> Self {
+        Self::with(|config| config.exabgp.transport = transport)
+    }
+
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = sample::config([sample::configured("web-1", &["198.51.100.10"])]);
+        change(&mut config);
+        let config = Arc::new(config);
+        let (orders_in, orders) = mpsc::unbounded_channel();
+        let (ask, asked) = std::sync::mpsc::channel();
+        let (snapshots_in, snapshots) = watch::channel(Arc::new(first_snapshot(&config, "kvm1")));
+        let ask = Box::new(move |request| ask.send(request).unwrap());
+        let outputs = Outputs { ask, orders: orders_in, snapshots: snapshots_in };
+        let agent = Agent::new(config, outputs);
+        Self { agent, orders, asked, snapshots, start: Instant::now() }
+    }
+
+    fn at(&self, millis: f64) -> Instant {
+        self.start + Duration::from_secs_f64(millis / 1_000.0)
+    }
+
+    fn exabgp_answers(&mut self, table: Vec<FoundRoute>) {
+        let at = self.start;
+        self.agent.exabgp(exabgp::Report::Ready { version: None, epoch: None, table, at });
+    }
+
+    fn connects(&mut self, connection: u64, millis: f64) {
+        let at = self.at(millis);
+        self.agent.libvirt(libvirt::Report::Connected { connection, version: "9.0.0".to_owned(), at });
+    }
+
+    fn lists(&mut self, connection: u64, millis: f64, state: Option<VmState>) {
+        let vms = state.map(sighting).into_iter().collect();
+        self.agent.libvirt(libvirt::Report::Listed { connection, asked_at: self.at(millis), vms });
+    }
+
+    fn tells(&mut self, connection: u64, millis: f64, kind: LifecycleKind) {
+        let event = Lifecycle { uuid: VM, name: VmName::new("web-1"), kind, at: self.at(millis) };
+        self.agent.libvirt(libvirt::Report::Event { connection, event });
+    }
+
+    /// The commands that were ordered since the last time, each acknowledged at once.
+    fn commands(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(order) = self.orders.try_recv() {
+            let Order::Do(steps) = order else { continue };
+            for step in steps {
+                let audience = Audience { only: None, path_as: Some(self.agent.config.bgp.local_as) };
+                lines.push(line(&step, &audience));
+                let (prefix, at) = (step.prefix(), Instant::now());
+                let outcome = Outcome::Acknowledged;
+                self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at: at, at });
+            }
+        }
+        lines
+    }
+
+    fn published(&mut self) -> Arc<Snapshot> {
+        self.agent.publish();
+        Arc::clone(&self.snapshots.borrow())
+    }
+
+    fn not_ready(&mut self) -> Vec<&'static str> {
+        self.published().not_ready.iter().map(|reason| reason.part).collect()
+    }
+}
+
+fn sighting(state: VmState) -> Sighting {
+    Sighting { uuid: VM, name: VmName::new("web-1"), state, role: None }
+}
+
+fn running() -> VmState {
+    VmState::Running(crate::vm::RunningReason::Booted)
+}
+
+fn neighbor(local_asn: u32, state: NeighborState) -> exabgp::Report {
+    let address = "192.0.2.254".parse().unwrap();
+    exabgp::Report::Neighbor(Neighbor { address, asn: 65_000, local_asn, state, at: Instant::now() })
+}
+
+#[test]
+fn nothing_is_ordered_before_exabgp_has_answered() {
+    let mut rig = Rig::new(Transport::Child);
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, Some(running()));
+    assert_eq!(rig.commands(), Vec::<String>::new());
+    rig.exabgp_answers(Vec::new());
+    assert_eq!(rig.commands().len(), 1);
+}
+
+#[test]
+fn readiness_names_each_part_that_is_missing_until_none_is() {
+    let mut rig = Rig::new(Transport::Child);
+    assert_eq!(rig.not_ready(), ["libvirt", "exabgp", "neighbors", "routes"]);
+    rig.connects(1, 0.0);
+    rig.exabgp_answers(Vec::new());
+    assert_eq!(rig.not_ready(), ["libvirt", "neighbors"]);
+    rig.lists(1, 1.0, Some(running()));
+    assert_eq!(rig.not_ready(), ["neighbors", "routes"]);
+    rig.commands();
+    rig.agent.exabgp(neighbor(65_101, NeighborState::Up));
+    assert_eq!(rig.not_ready(), Vec::<&str>::new());
+    rig.agent.exabgp(neighbor(65_102, NeighborState::Up));
+    assert_eq!(rig.not_ready(), ["neighbors"], "bgp.local_as contradicts the session");
+}
+
+#[test]
+fn with_print_there_is_no_exabgp_to_be_ready_for() {
+    let mut rig = Rig::new(Transport::Print);
+    rig.exabgp_answers(Vec::new());
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, None);
+    assert_eq!(rig.not_ready(), Vec::<&str>::new());
+}
+
+#[test]
+fn reports_of_an_older_connection_are_dropped() {
+    let mut rig = Rig::new(Transport::Print);
+    rig.exabgp_answers(Vec::new());
+    rig.connects(1, 0.0);
+    rig.connects(2, 1.0);
+    rig.lists(1, 2.0, Some(running()));
+    rig.tells(1, 3.0, LifecycleKind::Resumed(crate::vm::ResumedDetail::Unpaused));
+    assert_eq!(rig.commands(), Vec::<String>::new());
+    rig.lists(2, 4.0, Some(running()));
+    assert_eq!(rig.commands().len(), 1);
+}
+
+#[test]
+fn a_stop_keeps_the_routes_or_withdraws_them_as_configured() {
+    for (on_stop, commands) in [(OnStop::Keep, 0), (OnStop::Withdraw, 1)] {
+        let mut rig = Rig::with(|config| {
+            config.exabgp.transport = Transport::Child;
+            config.exabgp.on_stop = on_stop;
+        });
+        rig.exabgp_answers(Vec::new());
+        rig.connects(1, 0.0);
+        rig.lists(1, 1.0, Some(running()));
+        rig.commands();
+        rig.agent.command(Command::Stop);
+        assert_eq!(rig.agent.ended().is_some(), on_stop == OnStop::Keep, "{on_stop:?}");
+        assert_eq!(rig.commands().len(), commands, "{on_stop:?}");
+        assert_eq!(rig.agent.ended(), Some(Ended::Stopped), "{on_stop:?}");
+    }
+}
+
+#[test]
+fn the_generation_grows_by_one_with_each_change_and_not_without() {
+    let mut rig = Rig::new(Transport::Print);
+    rig.exabgp_answers(Vec::new());
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, Some(running()));
+    rig.commands();
+    let first = rig.published().generation;
+    rig.lists(1, 2.0, Some(running()));
+    assert_eq!(rig.published().generation, first);
+    rig.tells(1, 3.0, LifecycleKind::Suspended(crate::vm::SuspendedDetail::IoError));
+    rig.commands();
+    assert_eq!(rig.published().generation, first + 1);
+}
+
+#[test]
+fn a_domain_that_is_not_managed_is_shown_and_has_no_route() {
+    let mut rig = Rig::new(Transport::Print);
+    rig.exabgp_answers(Vec::new());
+    rig.connects(1, 0.0);
+    let stranger = Sighting { name: VmName::new("<stranger>"), ..sighting(running()) };
+    let asked_at = rig.at(1.0);
+    rig.agent.libvirt(libvirt::Report::Listed { connection: 1, asked_at, vms: vec![stranger] });
+    let snapshot = rig.published();
+    let shown = snapshot.vm(&VmName::new("<stranger>")).unwrap();
+    assert_eq!((shown.managed, shown.preference, snapshot.routes.len()), (false, None, 0));
+    rig.lists(1, 2.0, Some(running()));
+    let snapshot = rig.published();
+    assert!(snapshot.vm(&VmName::new("<stranger>")).is_none(), "it has been renamed");
+    assert_eq!(snapshot.vm(&VmName::new("web-1")).unwrap().presence, crate::vm::Presence::Present);
+}
+
+#[test]
+fn a_route_of_a_vm_that_is_gone_is_shown_until_its_withdraw_is_repeated() {
+    use crate::snapshot::RouteState;
+    let mut rig = Rig::new(Transport::Child);
+    rig.exabgp_answers(Vec::new());
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, Some(running()));
+    rig.commands();
+    rig.lists(1, 2.0, None);
+    assert_eq!(rig.commands().len(), 1);
+    let states: Vec<RouteState> = rig.published().routes.values().map(|route| route.state).collect();
+    assert_eq!(states, [RouteState::Withdrawing]);
+}

@@ -14,16 +14,16 @@ use crate::route::{Asn, Attributes, ExtendedCommunity, ExtendedKind, Route};
 
 /// The neighbors that hear one and the same line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Audience {
+pub(crate) struct Audience {
     /// Only these; `None`: all that ExaBGP lets this process speak to.
-    pub(super) only: Option<BTreeSet<IpAddr>>,
+    pub(crate) only: Option<BTreeSet<IpAddr>>,
     /// The AS of which prepends are made. ExaBGP takes a given AS path as it is for eBGP neighbors, so it begins
     /// with the session's own AS; `None` for iBGP neighbors, which would drop it as a loop.
-    pub(super) path_as: Option<Asn>,
+    pub(crate) path_as: Option<Asn>,
 }
 
 /// The line that carries out `step` for `audience`, without the end of line.
-pub(super) fn line(step: &Step, audience: &Audience) -> String {
+pub(crate) fn line(step: &Step, audience: &Audience) -> String {
     let mut line = String::with_capacity(256);
     // A `String` takes everything that is written to it.
     let _ = write_line(&mut line, step, audience);

@@ -6,10 +6,11 @@ mod restart;
 use std::time::Duration;
 
 use super::*;
+use crate::config::Vm;
 use crate::snapshot::sample;
 use crate::vm::{
-    PausedReason, ResumedDetail, RunningReason, ShutoffReason, StartedDetail, StoppedDetail, SuspendedDetail,
-    UndefinedDetail,
+    LifecycleKind, PausedReason, ResumedDetail, RunningReason, ShutoffReason, StartedDetail, StoppedDetail,
+    SuspendedDetail, UndefinedDetail,
 };
 
 const VM: Uuid = Uuid::from_u128(1);

@@ -124,3 +124,18 @@ fn a_later_table_says_nothing_about_the_vms() {
     assert_eq!(host.mobility.found(stale, host.now), Effects::default());
     assert_eq!(host.presence(), Presence::Present);
 }
+
+#[test]
+fn a_vm_that_a_later_list_shows_under_another_identity_goes_on_as_it_was() {
+    let again = Sighting { uuid: OTHER, ..sighting(RUNNING, None) };
+    let mut host = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
+    host.list(&[RUNNING]);
+    host.now += Duration::from_millis(1);
+    host.mobility.listed(host.now, std::slice::from_ref(&again));
+    assert_eq!(host.rung(), Some(Rung::Active));
+
+    let mut host = Host::empty();
+    host.now += Duration::from_millis(1);
+    host.mobility.listed(host.now, &[again]);
+    assert_eq!(host.rung(), Some(Rung::Arrived), "it was not here when libvirt was last listed");
+}

@@ -3,11 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::vm::{
-    CrashedReason, PlainReason, PmSuspendedDetail, ResumedDetail, RunningReason, ShutdownDetail,
-    ShutdownReason, ShutoffReason,
-};
-
 /// What each event decides; `?` is a look at libvirt.
 const EVENTS: &str = "
     defined/added              nothing
@@ -137,26 +132,10 @@ fn told(told: Told) -> String {
     }
 }
 
-/// Every named value of an enum of libvirt's, and one that has no name.
-macro_rules! cells {
-    ($kind:ident::$variant:ident, $detail:ident) => {
-        $detail::NAMED.iter().copied().chain([$detail::Other(99)]).map($kind::$variant)
-    };
-}
-
 #[test]
 fn every_event_with_every_detail_has_its_cell() {
-    let kinds = cells!(LifecycleKind::Defined, DefinedDetail)
-        .chain(cells!(LifecycleKind::Undefined, UndefinedDetail))
-        .chain(cells!(LifecycleKind::Started, StartedDetail))
-        .chain(cells!(LifecycleKind::Suspended, SuspendedDetail))
-        .chain(cells!(LifecycleKind::Resumed, ResumedDetail))
-        .chain(cells!(LifecycleKind::Stopped, StoppedDetail))
-        .chain(cells!(LifecycleKind::Shutdown, ShutdownDetail))
-        .chain(cells!(LifecycleKind::PmSuspended, PmSuspendedDetail))
-        .chain(cells!(LifecycleKind::Crashed, CrashedDetail))
-        .chain([LifecycleKind::Other { event: 98, detail: 99 }]);
-    let decided: BTreeMap<String, String> = kinds
+    let decided: BTreeMap<String, String> = LifecycleKind::every()
+        .into_iter()
         .map(|kind| {
             let verdict = of_event(kind);
             let says = match (verdict.told.map(told), verdict.look) {
@@ -173,16 +152,8 @@ fn every_event_with_every_detail_has_its_cell() {
 
 #[test]
 fn every_state_with_every_reason_has_its_cell() {
-    let states = cells!(VmState::NoState, PlainReason)
-        .chain(cells!(VmState::Running, RunningReason))
-        .chain(cells!(VmState::Blocked, PlainReason))
-        .chain(cells!(VmState::Paused, PausedReason))
-        .chain(cells!(VmState::Shutdown, ShutdownReason))
-        .chain(cells!(VmState::Shutoff, ShutoffReason))
-        .chain(cells!(VmState::Crashed, CrashedReason))
-        .chain(cells!(VmState::PmSuspended, PlainReason))
-        .chain([VmState::Other { state: 98, reason: 99 }]);
-    let decided: BTreeMap<String, String> = states
+    let decided: BTreeMap<String, String> = VmState::every()
+        .into_iter()
         .map(|state| {
             let says = match of_state(state) {
                 Standing::Sure(sure) => told(sure),
