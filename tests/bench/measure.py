@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 
 import libvirt
 
@@ -188,7 +189,7 @@ def main():
             path = directory / "roamd.yaml"
             path.write_text(json.dumps(config))
             for vm in config["vms"]:
-                connection.createXML(filled("libvirt/vm.xml.in", NAME=vm))
+                connection.createXML(filled("libvirt/vm.xml.in", NAME=vm, UUID=str(uuid.uuid4())))
             commands = {
                 "roamd": [roamd, "run", "--config", str(path)],
                 "naive.py": [sys.executable, str(HERE / "naive.py"), str(path)],

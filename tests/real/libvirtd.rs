@@ -138,9 +138,14 @@ fn uri(socket: &Path) -> String {
     format!("test+unix:///default?socket={}", socket.display())
 }
 
+/// Writes a VM's definition; its identity follows from its name, as it stays the same over restarts.
 fn xml(dir: &Path, name: &str) -> String {
     let path = dir.join(format!("{name}.xml"));
-    fs::write(&path, template::filled("libvirt/vm.xml.in", &[("NAME", name)])).expect("the file is written");
+    let number =
+        name.bytes().fold(0_u64, |number, byte| number.wrapping_mul(257).wrapping_add(u64::from(byte)));
+    let uuid = format!("00000000-0000-4000-8000-{:012x}", number & 0xffff_ffff_ffff);
+    fs::write(&path, template::filled("libvirt/vm.xml.in", &[("NAME", name), ("UUID", &uuid)]))
+        .expect("the file is written");
     path.display().to_string()
 }
 
