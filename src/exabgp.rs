@@ -163,10 +163,12 @@ pub struct FoundRoute {
     pub prefix: Prefix,
     /// The rung in its mark.
     pub rung: Rung,
-    /// The next hop as ExaBGP shows it.
+    /// The next hop as ExaBGP shows it; `self` too where a session's own address is shown and `self` is
+    /// configured.
     pub next_hop: NextHop,
     /// The attributes as ExaBGP shows them; `local_preference` is 0 where ExaBGP shows none, `as_path_prepend`
-    /// is the number of own AS numbers above one.
+    /// is the number of own AS numbers above one, and 0 where all neighbors are iBGP. All at their defaults, without
+    /// even the mark, where the neighbors' entries differ or one lacks it: announce the route again.
     pub attributes: Attributes,
 }
 
@@ -175,7 +177,7 @@ pub struct FoundRoute {
 pub struct Neighbor {
     /// The neighbor's address.
     pub address: IpAddr,
-    /// The neighbor's AS.
+    /// The neighbor's AS; 0 where ExaBGP is to learn it from the neighbor and has not yet.
     pub asn: u32,
     /// Our AS on this session.
     pub local_asn: u32,

@@ -9,7 +9,8 @@ fn address(text: &str) -> IpAddr {
 
 /// A neighbor's configuration as ExaBGP shows it.
 fn shown(address: &str, asn: &str, families: &[&str], process: &str) -> String {
-    let families: String = families.iter().map(|family| format!("    {family} unicast;\n")).collect();
+    let families =
+        families.iter().map(|family| format!("    {family} unicast;\n")).collect::<Vec<_>>().concat();
     format!(
         "neighbor {address} {{\n  local-as 65001;\n  peer-as {asn};\n\n  family {{\n{families}  }}\n  api {{\n    \
          processes [ {process} ];\n  }}\n}}\n"
