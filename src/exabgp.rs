@@ -59,8 +59,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How long ExaBGP may owe an answer: a burst of 10,000 routes kept 5.0 busy for nine seconds, but no single
-    /// chunk of [`Session::MAX_OUTSTANDING`] lines for more than one.
+    /// How long ExaBGP may owe an answer: 10,000 routes in one burst kept 5.0 busy for nine seconds, and never more
+    /// than [`Session::MAX_OUTSTANDING`] lines are outstanding here.
     pub const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 }
 
@@ -156,7 +156,7 @@ pub enum Report {
 pub struct Neighbor {
     /// The neighbor's address.
     pub address: IpAddr,
-    /// The neighbor's AS.
+    /// The neighbor's AS; 0 where ExaBGP is to learn it from the neighbor and has not yet.
     pub asn: u32,
     /// Our AS on this session.
     pub local_asn: u32,

@@ -69,9 +69,11 @@ pub struct FoundRoute {
     /// The next hop as ExaBGP shows it, the session's own address as `self` where `self` was announced.
     pub next_hop: NextHop,
     /// The attributes as ExaBGP shows them; `local_preference` is 0 where ExaBGP shows none, `as_path_prepend`
-    /// is the number of own AS numbers above one. Where the neighbors differ, or one lacks the route, they are the
-    /// defaults, which equal those of no route that anyone wants.
+    /// is the number of own AS numbers above one. All at their defaults, without even the mark, where the
+    /// neighbors' entries differ or one lacks it: they equal those of no route that anyone wants.
     pub attributes: Attributes,
+    /// Whether a neighbor is there that prepends are sent to: an eBGP one. Else `as_path_prepend` says nothing.
+    pub prepended: bool,
 }
 
 /// What became of a step.

@@ -2,6 +2,7 @@
 //!
 //! ExaBGP runs `exabgp/relay.py`, which passes its standard streams to a socket of the test's; there the session
 //! runs in real time, without the agent. All traffic is on loopback, with a port and a folder of its own.
+#![allow(clippy::unwrap_used, reason = "a test states what it expects by unwrapping it")]
 
 #[path = "exabgp/bench.rs"]
 mod bench;
@@ -47,6 +48,7 @@ fn found(route: &Route) -> FoundRoute {
         rung: route.rung,
         next_hop: route.next_hop,
         attributes: (*route.attributes).clone(),
+        prepended: true,
     }
 }
 

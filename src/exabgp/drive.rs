@@ -167,3 +167,6 @@ fn log(notice: Notice) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

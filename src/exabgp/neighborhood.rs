@@ -179,6 +179,11 @@ impl Neighborhood {
         if asn == local_asn { None } else { Asn::new(local_asn) }
     }
 
+    /// Whether a neighbor is known to be an iBGP one, to which no prepends are sent.
+    pub(super) fn is_internal(&self, address: IpAddr) -> bool {
+        self.numbers(address).is_some_and(|(asn, local_asn)| asn == local_asn)
+    }
+
     /// The neighbors that are to hold a route for `prefix`.
     pub(super) fn holders(&self, prefix: Prefix, next_hop: NextHop) -> impl Iterator<Item = IpAddr> {
         self.ours().filter(move |address| {

@@ -102,6 +102,7 @@ impl Printer {
                         rung: route.rung,
                         next_hop: route.next_hop,
                         attributes: (*route.attributes).clone(),
+                        prepended: true,
                     };
                     self.held.insert(route.prefix, found);
                 }

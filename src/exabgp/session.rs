@@ -312,7 +312,7 @@ impl Session {
         if self.told.as_ref() != Some(&reason) {
             self.tell(reason);
         }
-        if self.doubts > Self::HASTY_DOUBTS && !matches!(self.phase, Phase::Fencing { .. }) {
+        if self.doubts > Self::HASTY_DOUBTS {
             self.phase = Phase::Pausing { until: at + self.settings.ack_timeout };
         } else {
             self.fence(at);

@@ -69,7 +69,8 @@ impl Table {
             } else {
                 Attributes::default()
             };
-            Some(FoundRoute { prefix, rung, next_hop, attributes })
+            let prepended = entries.keys().any(|peer| !neighborhood.is_internal(*peer));
+            Some(FoundRoute { prefix, rung, next_hop, attributes, prepended })
         });
         found.collect()
     }

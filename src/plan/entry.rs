@@ -143,7 +143,13 @@ impl Held {
             Self::Nothing | Self::Unknown => false,
             // Which VM a route belongs to is not on the wire.
             Self::Route(held) => held.next_hop == route.next_hop && held.attributes == route.attributes,
-            Self::Found(found) => found.next_hop == route.next_hop && found.attributes == *route.attributes,
+            Self::Found(found) => {
+                let mut attributes = found.attributes.clone();
+                if !found.prepended {
+                    attributes.as_path_prepend = route.attributes.as_path_prepend;
+                }
+                found.next_hop == route.next_hop && attributes == *route.attributes
+            }
         }
     }
 

@@ -28,7 +28,13 @@ fn route(number: u8, rung: Rung) -> Route {
 /// The route as ExaBGP shows it in its table.
 fn found(number: u8, rung: Rung) -> FoundRoute {
     let route = route(number, rung);
-    FoundRoute { prefix: route.prefix, rung, next_hop: NextHop::Own, attributes: (*route.attributes).clone() }
+    FoundRoute {
+        prefix: route.prefix,
+        rung,
+        next_hop: NextHop::Own,
+        attributes: (*route.attributes).clone(),
+        prepended: true,
+    }
 }
 
 fn announce(number: u8, rung: Rung) -> Step {
@@ -80,6 +86,19 @@ fn what_the_table_shows_as_wanted_is_not_sent_again() {
     let steps = acknowledge(&mut plan, now);
     assert_eq!(steps, [announce(2, Rung::Active), announce(3, Rung::Active)]);
     assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), true));
+}
+
+#[test]
+fn prepends_that_no_neighbor_is_sent_are_not_missed_in_the_table() {
+    let now = Instant::now();
+    for (prepended, steps) in [(true, vec![announce(1, Rung::Active)]), (false, vec![])] {
+        let mut plan = Plan::new(Some(REPEAT));
+        plan.want([], vec![route(1, Rung::Active)]);
+        let shown = found(1, Rung::Active);
+        let attributes = Attributes { as_path_prepend: 0, ..shown.attributes.clone() };
+        plan.ready(vec![FoundRoute { attributes, prepended, ..shown }]);
+        assert_eq!(plan.next(now), steps, "{prepended}");
+    }
 }
 
 #[test]

@@ -96,9 +96,10 @@ impl Running {
     /// Whether every child is a zombie (proc(5)).
     fn children_are_dead(&self) -> bool {
         let own = self.0.id();
-        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children"))
+            .expect("this process has a list of children");
         children.split_ascii_whitespace().all(|child| {
-            let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap();
+            let stat = fs::read_to_string(format!("/proc/{child}/stat")).expect("a child has a state");
             stat.rsplit_once(')').is_some_and(|(_, after)| after.trim_start().starts_with('Z'))
         })
     }
@@ -269,7 +270,8 @@ fn logs(folder: &Path) -> String {
     for name in ["exabgp.out", "exabgp.log", "bird.out"] {
         let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
         let tail = text.len().saturating_sub(2_000);
-        logs.push_str(&format!("\n--- {name}\n{}", text.get(tail..).unwrap_or(&text)));
+        let tail = text.get(tail..).unwrap_or(&text);
+        logs.extend(["\n--- ", name, "\n", tail]);
     }
     logs
 }
@@ -308,13 +310,14 @@ fn bird_configuration(port: u16) -> String {
     let mut text = "router id 127.0.0.2;\nlog stderr all;\nprotocol device {}\n".to_owned();
     let protocols = [("e", "127.0.0.2", "127.0.0.1", 65_000), ("i", "127.0.0.3", "127.0.0.11", OWN_AS.get())];
     for (name, address, peer, asn) in protocols {
-        text += &format!(
+        let protocol = format!(
             "ipv4 table {name}4;\nipv6 table {name}6;\n\
              protocol bgp {name} {{\n  local {address} port {port} as {asn};\n  neighbor {peer} as {OWN_AS};\n  \
              multihop;\n  passive;\n  strict bind;\n  \
              ipv4 {{ table {name}4; import all; import keep filtered; export none; }};\n  \
              ipv6 {{ table {name}6; import all; export none; }};\n}}\n"
         );
+        text += &protocol;
     }
     text
 }

@@ -95,10 +95,10 @@ fn play(recorded: &str) -> String {
             continue;
         }
         match (line.strip_prefix("start "), &mut stage) {
-            (Some(state), None) => played.extend(stage.insert(Stage::begin(state_of(state))).output()),
-            (None, Some(stage)) => {
-                stage.input(line);
-                played.extend(stage.output());
+            (Some(first), None) => played.extend(stage.insert(Stage::begin(state_of(first))).output()),
+            (None, Some(begun)) => {
+                begun.input(line);
+                played.extend(begun.output());
             }
             (Some(_), Some(_)) | (None, None) => panic!("a scenario has one `start`, first"),
         }

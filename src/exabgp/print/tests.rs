@@ -1,1 +1,89 @@
+use std::io::{BufRead, BufReader, pipe};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::*;
+use crate::config::Transport;
+use crate::route::{Asn, Attributes, Mark, NextHop, Route, Rung};
+use crate::vm::VmName;
+
+const OWN: Asn = Asn::new(65_001).unwrap();
+
+fn settings() -> Settings {
+    Settings {
+        transport: Transport::Print,
+        local_as: OWN,
+        mark: Mark { local_as: OWN, mark: 82 },
+        neighbors: [].into(),
+        own_next_hop_v4: true,
+        own_next_hop_v6: false,
+        ack_timeout: Settings::ACK_TIMEOUT,
+        epoch: None,
+    }
+}
+
+fn route() -> Route {
+    Route {
+        prefix: "198.51.100.10".parse().unwrap(),
+        vm: VmName::new("web-1"),
+        rung: Rung::Active,
+        next_hop: NextHop::Own,
+        attributes: Arc::new(Attributes { med: 100, as_path_prepend: 1, ..Attributes::default() }),
+    }
+}
+
+async fn next(reports: &mut UnboundedReceiver<Report>) -> Report {
+    tokio::time::timeout(Duration::from_secs(20), reports.recv()).await.unwrap().unwrap()
+}
+
+async fn table(reports: &mut UnboundedReceiver<Report>) -> Vec<FoundRoute> {
+    let report = next(reports).await;
+    let Report::Ready { version: None, epoch: None, table, .. } = report else { panic!("{report:?}") };
+    table
+}
+
+#[tokio::test]
+async fn what_is_printed_is_acknowledged_and_held() {
+    let (read, write) = pipe().unwrap();
+    let (orders, from_agent) = unbounded_channel();
+    let (to_agent, mut reports) = unbounded_channel();
+    spawn_over(&settings(), write, from_agent, to_agent).unwrap();
+    assert_eq!(table(&mut reports).await, []);
+
+    orders.send(Order::Do(vec![Step::Announce(route())])).unwrap();
+    let report = next(&mut reports).await;
+    let Report::Settled { prefix, outcome: Outcome::Acknowledged, written_at, at } = report else {
+        panic!("{report:?}")
+    };
+    assert_eq!((prefix, written_at), (route().prefix, at));
+    let mut lines = BufReader::new(read).lines();
+    assert_eq!(
+        lines.next().unwrap().unwrap(),
+        "announce route 198.51.100.10/32 next-hop self origin igp as-path [ 65001 65001 ] med 100 \
+         local-preference 0"
+    );
+
+    orders.send(Order::Examine).unwrap();
+    let held = table(&mut reports).await;
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0].attributes, *route().attributes);
+
+    orders.send(Order::Do(vec![Step::Withdraw { prefix: route().prefix, last: None }])).unwrap();
+    assert!(matches!(next(&mut reports).await, Report::Settled { outcome: Outcome::Acknowledged, .. }));
+    orders.send(Order::Examine).unwrap();
+    assert_eq!(table(&mut reports).await, []);
+}
+
+#[tokio::test]
+async fn a_closed_stdout_is_told() {
+    let (read, write) = pipe().unwrap();
+    drop(read);
+    let (orders, from_agent) = unbounded_channel();
+    let (to_agent, mut reports) = unbounded_channel();
+    spawn_over(&settings(), write, from_agent, to_agent).unwrap();
+    assert_eq!(table(&mut reports).await, []);
+    orders.send(Order::Do(vec![Step::Announce(route())])).unwrap();
+    let report = next(&mut reports).await;
+    let Report::Gone { reason } = report else { panic!("{report:?}") };
+    assert!(reason.contains("Broken pipe"), "{reason}");
+}
