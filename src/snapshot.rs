@@ -74,7 +74,7 @@ pub struct Snapshot {
 /// A reason why `/readyz` answers 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// The part: `libvirt`, `exabgp`, `neighbors`, `routes`, `config`.
+    /// The part: `libvirt`, `exabgp`, `neighbors` or `routes`.
     pub part: &'static str,
     /// What is missing, in words.
     pub reason: String,
