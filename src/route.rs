@@ -165,3 +165,6 @@ impl Mark {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,17 @@ macro_rules! libvirt_enum {
     };
 }
 
+/// Every variant of an enum with every value of its detail, and for each a number without a name.
+#[cfg(test)]
+macro_rules! every {
+    ($first:ident($first_detail:ident) $(, $variant:ident($detail:ident))*) => {
+        every!(@$first($first_detail))$(.chain(every!(@$variant($detail))))*
+    };
+    (@$variant:ident($detail:ident)) => {
+        $detail::NAMED.iter().copied().chain([$detail::Other(99)]).map(Self::$variant)
+    };
+}
+
 mod event;
 mod state;
 

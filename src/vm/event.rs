@@ -124,21 +124,18 @@ impl fmt::Display for LifecycleKind {
 impl LifecycleKind {
     /// Every event with every detail, and for each a number without a name.
     pub(crate) fn every() -> Vec<Self> {
-        macro_rules! details {
-            ($variant:ident, $detail:ident) => {
-                $detail::NAMED.iter().copied().chain([$detail::Other(99)]).map(Self::$variant)
-            };
-        }
-        details!(Defined, DefinedDetail)
-            .chain(details!(Undefined, UndefinedDetail))
-            .chain(details!(Started, StartedDetail))
-            .chain(details!(Suspended, SuspendedDetail))
-            .chain(details!(Resumed, ResumedDetail))
-            .chain(details!(Stopped, StoppedDetail))
-            .chain(details!(Shutdown, ShutdownDetail))
-            .chain(details!(PmSuspended, PmSuspendedDetail))
-            .chain(details!(Crashed, CrashedDetail))
-            .chain([Self::Other { event: 98, detail: 99 }])
-            .collect()
+        every!(
+            Defined(DefinedDetail),
+            Undefined(UndefinedDetail),
+            Started(StartedDetail),
+            Suspended(SuspendedDetail),
+            Resumed(ResumedDetail),
+            Stopped(StoppedDetail),
+            Shutdown(ShutdownDetail),
+            PmSuspended(PmSuspendedDetail),
+            Crashed(CrashedDetail)
+        )
+        .chain([Self::Other { event: 98, detail: 99 }])
+        .collect()
     }
 }

@@ -140,20 +140,17 @@ impl fmt::Display for VmState {
 impl VmState {
     /// Every state with every reason, and for each a number without a name.
     pub(crate) fn every() -> Vec<Self> {
-        macro_rules! reasons {
-            ($variant:ident, $reason:ident) => {
-                $reason::NAMED.iter().copied().chain([$reason::Other(99)]).map(Self::$variant)
-            };
-        }
-        reasons!(NoState, PlainReason)
-            .chain(reasons!(Running, RunningReason))
-            .chain(reasons!(Blocked, PlainReason))
-            .chain(reasons!(Paused, PausedReason))
-            .chain(reasons!(Shutdown, ShutdownReason))
-            .chain(reasons!(Shutoff, ShutoffReason))
-            .chain(reasons!(Crashed, CrashedReason))
-            .chain(reasons!(PmSuspended, PlainReason))
-            .chain([Self::Other { state: 98, reason: 99 }])
-            .collect()
+        every!(
+            NoState(PlainReason),
+            Running(RunningReason),
+            Blocked(PlainReason),
+            Paused(PausedReason),
+            Shutdown(ShutdownReason),
+            Shutoff(ShutoffReason),
+            Crashed(CrashedReason),
+            PmSuspended(PlainReason)
+        )
+        .chain([Self::Other { state: 98, reason: 99 }])
+        .collect()
     }
 }
