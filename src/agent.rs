@@ -2,7 +2,8 @@
 //!
 //! It takes reports from libvirt and ExaBGP, feeds them to the pure core, and passes on what the core asks for:
 //! looks to libvirt, steps to ExaBGP, a snapshot to whoever reads it. It decides nothing itself. Per message
-//! the order is: decide, send steps, ask for looks, publish; so nothing stands between an event and its command.
+//! the order is: decide, send steps, let them be written, then ask for looks, log and publish; so nothing stands
+//! between an event and its command.
 //!
 //! ExaBGP is sent nothing before it has said what it holds ([`exabgp::Report::Ready`]); until libvirt has been
 //! listed, what it holds of ours is kept.
@@ -22,10 +23,11 @@ use tracing::{debug, info, warn};
 use crate::config::{Config, OnStop, Transport};
 use crate::exabgp::{self, Order};
 use crate::libvirt::{self, Answer, Request};
-use crate::mobility::{Effects, Mobility};
+use crate::mobility::{Cause, Effects, Mobility, Transition};
 use crate::plan::{Outcome, Plan, Progress, Step};
 use crate::route::Prefix;
 use crate::snapshot::{ConfigStatus, Snapshot};
+use crate::vm::{Presence, Uuid};
 use clock::Clock;
 use health::Health;
 use publish::{Publisher, State};
@@ -36,8 +38,14 @@ const REPEAT: Duration = Duration::from_millis(600);
 /// How long a stop waits for withdraws to be acknowledged.
 const STOP: Duration = Duration::from_secs(5);
 
-/// How many messages are taken in before a snapshot is published, when they come faster than they are handled.
+/// How many messages are taken in, when they come faster than they are handled, before looks are asked for.
 const BATCH: usize = 256;
+
+/// The least time between two snapshots: a storm of events is not slowed down by a view of each of its moments.
+const PUBLISH: Duration = Duration::from_millis(10);
+
+/// How long a change waits to be published, for what follows from it: an acknowledgement, the answer to a look.
+const PUBLISH_AFTER: Duration = Duration::from_millis(2);
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +129,8 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             Some(command) = inputs.commands.recv() => agent.command(command),
             () = sleep_until(deadline) => agent.tick(),
         }
+        // The exchange with ExaBGP runs on this thread too: what was ordered is written before anything else.
+        tokio::task::yield_now().await;
         for _ in 0..BATCH {
             if let Ok(report) = inputs.libvirt.try_recv() {
                 agent.libvirt(report);
@@ -129,8 +139,9 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             } else {
                 break;
             }
+            tokio::task::yield_now().await;
         }
-        agent.publish();
+        agent.follow_up();
         if let Some(ended) = agent.ended() {
             return ended;
         }
@@ -157,6 +168,12 @@ struct Agent {
     connection: u64,
     /// When libvirt was connected, until everything that it led to is acknowledged.
     connected_at: Option<Instant>,
+    /// What the core asks for beside steps, until the steps are written.
+    looks: BTreeSet<Uuid>,
+    transitions: Vec<Transition>,
+    published_at: Instant,
+    /// When something changed that is not published yet.
+    changed_at: Option<Instant>,
     /// The event that a prefix's open or coming step goes back to.
     caused_at: BTreeMap<Prefix, Instant>,
     stopping: Option<Instant>,
@@ -178,6 +195,10 @@ impl Agent {
             outputs,
             connection: 0,
             connected_at: None,
+            looks: BTreeSet::new(),
+            transitions: Vec::new(),
+            published_at: Instant::now(),
+            changed_at: None,
             caused_at: BTreeMap::new(),
             stopping: None,
             gone: None,
@@ -186,7 +207,10 @@ impl Agent {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.mobility.deadline(), self.plan.deadline(), self.stopping].into_iter().flatten().min()
+        [self.mobility.deadline(), self.plan.deadline(), self.stopping, self.publish_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn ended(&self) -> Option<Ended> {
@@ -208,6 +232,7 @@ impl Agent {
     }
 
     fn libvirt(&mut self, report: libvirt::Report) {
+        self.changed();
         match report {
             libvirt::Report::Connected { connection, version, at } => {
                 info!(connection, %version, "libvirt connected");
@@ -225,7 +250,11 @@ impl Agent {
                 self.apply(effects, Some(event.at));
             }
             libvirt::Report::Listed { connection, asked_at, vms } if connection == self.connection => {
-                debug!(vms = vms.len(), "libvirt listed");
+                if self.mobility.is_listed() {
+                    debug!(vms = vms.len(), "libvirt listed");
+                } else {
+                    info!(vms = vms.len(), "libvirt listed for the first time");
+                }
                 let known: BTreeSet<_> = self.mobility.known().map(|known| known.uuid).collect();
                 let effects = self.mobility.listed(asked_at, &vms);
                 for uuid in known.into_iter().chain(vms.iter().map(|sighting| sighting.uuid)) {
@@ -272,6 +301,7 @@ impl Agent {
     }
 
     fn exabgp(&mut self, report: exabgp::Report) {
+        self.changed();
         match report {
             exabgp::Report::Ready { version, epoch, table, at } => {
                 let version_text = version.as_deref().unwrap_or("none");
@@ -324,6 +354,7 @@ impl Agent {
     }
 
     fn command(&mut self, command: Command) {
+        self.changed();
         match command {
             Command::Reload => self.reload(),
             Command::Stop => {
@@ -356,6 +387,9 @@ impl Agent {
 
     /// Carries out what the core asks for. `event_at` is when the event behind it came.
     fn apply(&mut self, effects: Effects, event_at: Option<Instant>) {
+        if effects != Effects::default() {
+            self.changed();
+        }
         self.want(&effects);
         if let Some(at) = event_at {
             let unsettled =
@@ -364,18 +398,23 @@ impl Agent {
             self.caused_at.extend(caused.into_iter().map(|prefix| (prefix, at)));
         }
         self.send();
-        for uuid in &effects.look {
-            (self.outputs.ask)(Request::Look(*uuid));
-        }
-        for transition in effects.transitions {
-            let from = transition.from.map_or("unknown", crate::vm::Presence::name);
-            info!(
-                vm = %transition.name, uuid = %transition.uuid, from, to = %transition.to,
-                cause = %transition.cause, managed = transition.vm.is_some(), "presence changed"
-            );
-            self.publisher.stale_domain(transition.uuid);
-        }
+        self.looks.extend(effects.look);
+        self.transitions.extend(effects.transitions);
         self.note_settled(Instant::now());
+    }
+
+    /// What can wait until the steps are written.
+    fn follow_up(&mut self) {
+        for uuid in std::mem::take(&mut self.looks) {
+            (self.outputs.ask)(Request::Look(uuid));
+        }
+        for transition in std::mem::take(&mut self.transitions) {
+            self.publisher.stale_domain(transition.uuid);
+            log(&transition);
+        }
+        if self.publish_at().is_some_and(|at| at <= Instant::now()) {
+            self.publish();
+        }
     }
 
     fn want(&mut self, effects: &Effects) {
@@ -404,6 +443,7 @@ impl Agent {
         if steps.is_empty() {
             return;
         }
+        self.changed();
         for step in &steps {
             match step {
                 Step::Announce(route) => debug!(prefix = %route.prefix, rung = %route.rung, "announce"),
@@ -428,7 +468,17 @@ impl Agent {
         }
     }
 
+    fn changed(&mut self) {
+        self.changed_at.get_or_insert_with(Instant::now);
+    }
+
+    fn publish_at(&self) -> Option<Instant> {
+        self.changed_at.map(|changed| (changed + PUBLISH_AFTER).max(self.published_at + PUBLISH))
+    }
+
     fn publish(&mut self) {
+        self.changed_at = None;
+        self.published_at = Instant::now();
         self.clock.correct();
         let state = State {
             config: &self.config,
@@ -440,6 +490,18 @@ impl Agent {
             now: Instant::now(),
         };
         self.publisher.publish(&state);
+    }
+}
+
+/// What is found by the first list is what was there before: of interest only to those who look for it.
+fn log(transition: &Transition) {
+    let Transition { uuid, name, vm, from, to, cause, .. } = transition;
+    let managed = vm.is_some();
+    let from = from.map_or("unknown", Presence::name);
+    if matches!(cause, Cause::Listed(_)) && from == "unknown" {
+        debug!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
+    } else {
+        info!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::exabgp::{Audience, Neighbor, NeighborState, line};
 use crate::plan::FoundRoute;
 use crate::snapshot::sample;
-use crate::vm::{Lifecycle, LifecycleKind, Sighting, Uuid, VmName, VmState};
+use crate::vm::{Lifecycle, LifecycleKind, Sighting, VmName, VmState};
 
 const VM: Uuid = Uuid::from_u128(1);
 
@@ -78,6 +78,7 @@ impl Rig {
     }
 
     fn published(&mut self) -> Arc<Snapshot> {
+        self.agent.follow_up();
         self.agent.publish();
         Arc::clone(&self.snapshots.borrow())
     }
@@ -195,7 +196,7 @@ fn a_domain_that_is_not_managed_is_shown_and_has_no_route() {
     rig.lists(1, 2.0, Some(running()));
     let snapshot = rig.published();
     assert!(snapshot.vm(&VmName::new("<stranger>")).is_none(), "it has been renamed");
-    assert_eq!(snapshot.vm(&VmName::new("web-1")).unwrap().presence, crate::vm::Presence::Present);
+    assert_eq!(snapshot.vm(&VmName::new("web-1")).unwrap().presence, Presence::Present);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tracing::{debug, info, warn};
+use tracing::{info, trace, warn};
 
 use super::reply::Reply;
 use super::session::{Effects, Notice, Session};
@@ -148,7 +148,7 @@ fn apply(effects: Effects, batches: &blocking::Sender<Batch>, reports: &Unbounde
     }
     notices.into_iter().for_each(log);
     new.into_iter().all(|report| {
-        debug!(?report, "ExaBGP");
+        trace!(?report, "ExaBGP");
         reports.send(report).is_ok()
     })
 }

@@ -50,6 +50,7 @@ impl Stage {
     }
 
     fn answer_looks(&mut self, millis: f64, state: Option<VmState>) {
+        self.rig.agent.follow_up();
         let asked: BTreeSet<Uuid> = std::iter::from_fn(|| self.rig.asked.try_recv().ok())
             .filter_map(|request| match request {
                 Request::Look(uuid) => Some(uuid),
