@@ -176,6 +176,8 @@ struct Agent {
     changed_at: Option<Instant>,
     /// The event that a prefix's open or coming step goes back to.
     caused_at: BTreeMap<Prefix, Instant>,
+    /// The event that made a VM be looked at.
+    doubted_at: BTreeMap<Uuid, Instant>,
     stopping: Option<Instant>,
     gone: Option<String>,
 }
@@ -200,6 +202,7 @@ impl Agent {
             published_at: Instant::now(),
             changed_at: None,
             caused_at: BTreeMap::new(),
+            doubted_at: BTreeMap::new(),
             stopping: None,
             gone: None,
             config,
@@ -247,6 +250,9 @@ impl Agent {
                 debug!(vm = %event.name, uuid = %event.uuid, event = %event.kind, "libvirt event");
                 let effects = self.mobility.event(&event);
                 self.publisher.stale_domain(event.uuid);
+                if effects.look.contains(&event.uuid) {
+                    self.doubted_at.insert(event.uuid, event.at);
+                }
                 self.apply(effects, Some(event.at));
             }
             libvirt::Report::Listed { connection, asked_at, vms } if connection == self.connection => {
@@ -276,7 +282,8 @@ impl Agent {
                 };
                 let effects = self.mobility.looked(uuid, asked_at, sighting);
                 self.publisher.stale_domain(uuid);
-                self.apply(effects, None);
+                let event_at = self.doubted_at.remove(&uuid);
+                self.apply(effects, event_at);
             }
             libvirt::Report::Overflowed { .. } => {
                 warn!("events from libvirt were dropped: they came faster than they were taken");

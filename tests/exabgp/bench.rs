@@ -87,8 +87,9 @@ struct Running(Child);
 impl Running {
     fn signal(&self, signal: &str) {
         let group = format!("-{}", self.0.id());
-        // One that has ended can't be signalled.
-        let _ = Command::new("kill").args(["-s", signal, "--", &group]).stderr(Stdio::null()).status();
+        // The shell's own `kill`: a minimal Debian has no other. One that has ended can't be signalled.
+        let arguments = ["-c", r#"kill -s "$1" -- "$2""#, "sh", signal, &group];
+        let _ = Command::new("sh").args(arguments).stderr(Stdio::null()).status();
     }
 }
 
@@ -99,7 +100,9 @@ impl Running {
         let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children"))
             .expect("this process has a list of children");
         children.split_ascii_whitespace().all(|child| {
-            let stat = fs::read_to_string(format!("/proc/{child}/stat")).expect("a child has a state");
+            // One that has vanished meanwhile is as dead as can be.
+            let stat =
+                fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_else(|_| "0 () Z".to_owned());
             stat.rsplit_once(')').is_some_and(|(_, after)| after.trim_start().starts_with('Z'))
         })
     }
