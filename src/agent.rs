@@ -155,6 +155,14 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
+/// The event that a step goes back to.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    event_at: Instant,
+    /// Whether the `event` told enough, or it took a `look` at the VM.
+    decided_by: &'static str,
+}
+
 struct Agent {
     config: Arc<Config>,
     config_status: ConfigStatus,
@@ -174,8 +182,8 @@ struct Agent {
     published_at: Instant,
     /// When something changed that is not published yet.
     changed_at: Option<Instant>,
-    /// The event that a prefix's open or coming step goes back to.
-    caused_at: BTreeMap<Prefix, Instant>,
+    /// What a prefix's open or coming step goes back to.
+    causes: BTreeMap<Prefix, Origin>,
     /// The event that made a VM be looked at.
     doubted_at: BTreeMap<Uuid, Instant>,
     stopping: Option<Instant>,
@@ -201,7 +209,7 @@ impl Agent {
             transitions: Vec::new(),
             published_at: Instant::now(),
             changed_at: None,
-            caused_at: BTreeMap::new(),
+            causes: BTreeMap::new(),
             doubted_at: BTreeMap::new(),
             stopping: None,
             gone: None,
@@ -253,7 +261,7 @@ impl Agent {
                 if effects.look.contains(&event.uuid) {
                     self.doubted_at.insert(event.uuid, event.at);
                 }
-                self.apply(effects, Some(event.at));
+                self.apply(effects, Some(Origin { event_at: event.at, decided_by: "event" }));
             }
             libvirt::Report::Listed { connection, asked_at, vms } if connection == self.connection => {
                 if self.mobility.is_listed() {
@@ -283,7 +291,7 @@ impl Agent {
                 let effects = self.mobility.looked(uuid, asked_at, sighting);
                 self.publisher.stale_domain(uuid);
                 let event_at = self.doubted_at.remove(&uuid);
-                self.apply(effects, event_at);
+                self.apply(effects, event_at.map(|event_at| Origin { event_at, decided_by: "look" }));
             }
             libvirt::Report::Overflowed { .. } => {
                 warn!("events from libvirt were dropped: they came faster than they were taken");
@@ -331,10 +339,10 @@ impl Agent {
                 self.apply(effects, None);
             }
             exabgp::Report::Settled { prefix, outcome, written_at, at } => {
-                if let Some(caused_at) = self.caused_at.remove(&prefix) {
-                    let micros = written_at.saturating_duration_since(caused_at).as_micros();
+                if let Some(Origin { event_at, decided_by }) = self.causes.remove(&prefix) {
+                    let micros = written_at.saturating_duration_since(event_at).as_micros();
                     let event_to_written_us = u64::try_from(micros).unwrap_or(u64::MAX);
-                    debug!(%prefix, event_to_written_us, "step written");
+                    debug!(%prefix, event_to_written_us, decided_by, "step written");
                 }
                 if let Outcome::Refused(reason) = &outcome {
                     warn!(%prefix, %reason, "ExaBGP refused a step; it is tried again");
@@ -392,17 +400,17 @@ impl Agent {
         }
     }
 
-    /// Carries out what the core asks for. `event_at` is when the event behind it came.
-    fn apply(&mut self, effects: Effects, event_at: Option<Instant>) {
+    /// Carries out what the core asks for; `origin` is the event behind it, if there is one.
+    fn apply(&mut self, effects: Effects, origin: Option<Origin>) {
         if effects != Effects::default() {
             self.changed();
         }
         self.want(&effects);
-        if let Some(at) = event_at {
+        if let Some(origin) = origin {
             let unsettled =
                 |prefix: &Prefix| !matches!(self.plan.progress(*prefix), None | Some(Progress::Announced(_)));
             let caused: Vec<Prefix> = self.prefixes_of(&effects).into_iter().filter(unsettled).collect();
-            self.caused_at.extend(caused.into_iter().map(|prefix| (prefix, at)));
+            self.causes.extend(caused.into_iter().map(|prefix| (prefix, origin)));
         }
         self.send();
         self.looks.extend(effects.look);

@@ -156,14 +156,14 @@ def follow(command, log, connection, config):
     return last - follower.started, latencies, memory
 
 
-def logged(log, message, field):
-    """The values of a field in the JSON lines with this message."""
+def logged(log, message, field, **where):
+    """The values of a field in the JSON lines with this message, and with these values of other fields."""
     values = []
     for line in log.read_text().splitlines():
         with contextlib.suppress(ValueError):
             entry = json.loads(line)
             fields = entry | entry.get("fields", {})
-            if fields.get("message") == message and field in fields:
+            if fields.get("message") == message and field in fields and where.items() <= fields.items():
                 values.append(float(fields[field]))
     return values
 
@@ -195,11 +195,11 @@ def main():
             commands = {
                 "roamd": [roamd, "run", "--config", str(paths["info"])],
                 "naive.py": [sys.executable, str(HERE / "naive.py"), str(paths["info"])],
-                # Its own figures come from log lines whose writing costs time: in rounds of their own.
+                # Event latencies come from log lines whose writing costs time: in rounds of their own.
                 "debug": [roamd, "run", "--config", str(paths["debug"])],
             }
             results = {agent: [] for agent in commands}
-            inner, settled = [], []
+            inner, settled = {"event": [], "look": []}, []
             # In turns, so that a noisy minute meets both.
             for turn in range(ROUNDS):
                 for agent, command in commands.items():
@@ -207,7 +207,9 @@ def main():
                     results[agent].append(follow(command, log, connection, config))
                     if agent == "debug":
                         # Steps of the start have no event before them, and no such line.
-                        inner += logged(log, "step written", "event_to_written_us")[WARM_UP:]
+                        for by, values in inner.items():
+                            values += logged(log, "step written", "event_to_written_us", decided_by=by)[WARM_UP:]
+                    if agent == "roamd":
                         settled += logged(log, "all desired routes acknowledged", "connect_to_settled_ms")[:1]
             connection.close()
     report(number, results, inner, settled)
@@ -234,11 +236,13 @@ def report(number, results, inner, settled):
     for title, index in (("resident memory (Rss), largest", 0), ("private memory, largest", 1)):
         compare(title, "MiB", *(max(memory[index] for _, _, memory in rounds) / 1024 for rounds in (ours, theirs)))
 
-    if len(inner) < 2 or not settled:
-        sys.exit(f"roamd's log has {len(inner)} lines `step written`, {len(settled)} `all desired routes acknowledged`")
-    print(f"\nroamd's own figures (its log at level debug, {len(inner)} of {ROUNDS * CHANGES} changes are in it)")
-    for rank, value in zip(("p50", "p90", "p99"), percentiles(inner)):
-        row(f"libvirt's callback to bytes written, {rank}", "us", [f"{value:.0f}"])
+    if any(len(values) < 2 for values in inner.values()) or not settled:
+        counts = ", ".join(f"{len(values)} by {by}" for by, values in inner.items())
+        sys.exit(f"roamd's log has too few steps written ({counts}), or never settled ({len(settled)})")
+    print("\nroamd's own figures: what an event tells by itself, as in a migration, and what takes a look at the VM")
+    for by, values in inner.items():
+        for rank, value in zip(("p50", "p90", "p99"), percentiles(values)):
+            row(f"libvirt's callback to bytes written, by {by}, {rank}", "us", [f"{value:.0f}"])
     row(f"connect to all {number} routes written, median", "ms", [f"{statistics.median(settled):.1f}"])
 
 
