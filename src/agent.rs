@@ -9,6 +9,7 @@
 
 mod clock;
 mod health;
+mod heartbeat;
 mod publish;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use crate::route::Prefix;
 use crate::snapshot::{ConfigStatus, Snapshot};
 use clock::Clock;
 use health::Health;
+use heartbeat::Heartbeat;
 use publish::{Publisher, State};
 
 /// How long after its acknowledgement a withdraw is repeated; half a second is the least that was measured to help.
@@ -131,6 +133,7 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             }
         }
         agent.publish();
+        agent.beat();
         if let Some(ended) = agent.ended() {
             return ended;
         }
@@ -159,6 +162,7 @@ struct Agent {
     connected_at: Option<Instant>,
     /// The event that a prefix's open or coming step goes back to.
     caused_at: BTreeMap<Prefix, Instant>,
+    heartbeat: Heartbeat,
     stopping: Option<Instant>,
     gone: Option<String>,
 }
@@ -179,6 +183,7 @@ impl Agent {
             connection: 0,
             connected_at: None,
             caused_at: BTreeMap::new(),
+            heartbeat: Heartbeat::new(&config.exabgp, Instant::now()),
             stopping: None,
             gone: None,
             config,
@@ -186,7 +191,9 @@ impl Agent {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.mobility.deadline(), self.plan.deadline(), self.stopping].into_iter().flatten().min()
+        let deadlines =
+            [self.mobility.deadline(), self.plan.deadline(), self.heartbeat.deadline(), self.stopping];
+        deadlines.into_iter().flatten().min()
     }
 
     fn ended(&self) -> Option<Ended> {
@@ -273,7 +280,7 @@ impl Agent {
 
     fn exabgp(&mut self, report: exabgp::Report) {
         match report {
-            exabgp::Report::Ready { version, epoch, table, at } => {
+            exabgp::Report::Ready { version, epoch, table, ledger, at } => {
                 let version_text = version.as_deref().unwrap_or("none");
                 info!(version = version_text, routes_found = table.len(), "ExaBGP answers");
                 if !self.health.exabgp.connected {
@@ -286,10 +293,14 @@ impl Agent {
                 let rungs = table.iter().map(|found| (found.prefix, found.rung)).collect();
                 let effects = self.mobility.found(rungs, at);
                 self.want(&effects);
-                self.plan.ready(table);
+                self.plan.ready(table, &ledger);
                 let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
                 for prefix in prefixes {
                     self.publisher.stale_prefix(prefix);
+                }
+                if self.config.exabgp.transport == Transport::Relay {
+                    // What is found as wanted needs no step by which a relay would learn of it.
+                    self.order(Order::Keep(self.plan.announced().cloned().collect()));
                 }
                 self.apply(effects, None);
             }
@@ -309,6 +320,15 @@ impl Agent {
             }
             exabgp::Report::InDoubt { reason } => {
                 warn!(%reason, "what ExaBGP did is unknown: its table is read again");
+                self.health.exabgp.connected = false;
+                self.health.exabgp.error = Some(reason);
+                self.plan.in_doubt();
+            }
+            exabgp::Report::Lost { reason, at } => {
+                warn!(%reason, "ExaBGP is not reachable: its routes stay, under the relay's lease");
+                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
+                    self.health.exabgp.since = Some(self.clock.stamp(at));
+                }
                 self.health.exabgp.connected = false;
                 self.health.exabgp.error = Some(reason);
                 self.plan.in_doubt();
@@ -401,6 +421,10 @@ impl Agent {
     /// Sends the steps that may go out now.
     fn send(&mut self) {
         let steps = self.plan.next(Instant::now());
+        let done = self.plan.take_done();
+        if !done.is_empty() && self.config.exabgp.transport == Transport::Relay {
+            self.order(Order::Forget(done));
+        }
         if steps.is_empty() {
             return;
         }
@@ -411,8 +435,18 @@ impl Agent {
             }
             self.publisher.stale_prefix(step.prefix());
         }
-        if self.outputs.orders.send(Order::Do(steps)).is_err() {
+        self.order(Order::Do(steps));
+    }
+
+    fn order(&mut self, order: Order) {
+        if self.outputs.orders.send(order).is_err() {
             self.gone.get_or_insert_with(|| "the way to ExaBGP has ended".to_owned());
+        }
+    }
+
+    fn beat(&mut self) {
+        if self.heartbeat.beats(Instant::now()) {
+            self.order(Order::Heartbeat);
         }
     }
 
