@@ -10,6 +10,7 @@
 
 mod clock;
 mod health;
+mod heartbeat;
 mod publish;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use crate::snapshot::{ConfigStatus, Snapshot};
 use crate::vm::{Presence, Uuid};
 use clock::Clock;
 use health::Health;
+use heartbeat::Heartbeat;
 use publish::{Publisher, State};
 
 /// How long after its acknowledgement a withdraw is repeated; half a second is the least that was measured to help.
@@ -142,6 +144,7 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             tokio::task::yield_now().await;
         }
         agent.follow_up();
+        agent.beat();
         if let Some(ended) = agent.ended() {
             return ended;
         }
@@ -186,6 +189,7 @@ struct Agent {
     causes: BTreeMap<Prefix, Origin>,
     /// The event that made a VM be looked at.
     doubted_at: BTreeMap<Uuid, Instant>,
+    heartbeat: Heartbeat,
     stopping: Option<Instant>,
     gone: Option<String>,
 }
@@ -211,6 +215,7 @@ impl Agent {
             changed_at: None,
             causes: BTreeMap::new(),
             doubted_at: BTreeMap::new(),
+            heartbeat: Heartbeat::new(&config.exabgp, Instant::now()),
             stopping: None,
             gone: None,
             config,
@@ -218,10 +223,16 @@ impl Agent {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.mobility.deadline(), self.plan.deadline(), self.stopping, self.publish_at()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.mobility.deadline(),
+            self.plan.deadline(),
+            self.heartbeat.deadline(),
+            self.publish_at(),
+            self.stopping,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn ended(&self) -> Option<Ended> {
@@ -318,7 +329,7 @@ impl Agent {
     fn exabgp(&mut self, report: exabgp::Report) {
         self.changed();
         match report {
-            exabgp::Report::Ready { version, epoch, table, at } => {
+            exabgp::Report::Ready { version, epoch, table, ledger, at } => {
                 let version_text = version.as_deref().unwrap_or("none");
                 info!(version = version_text, routes_found = table.len(), "ExaBGP answers");
                 if !self.health.exabgp.connected {
@@ -331,10 +342,14 @@ impl Agent {
                 let rungs = table.iter().map(|found| (found.prefix, found.rung)).collect();
                 let effects = self.mobility.found(rungs, at);
                 self.want(&effects);
-                self.plan.ready(table);
+                self.plan.ready(table, &ledger);
                 let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
                 for prefix in prefixes {
                     self.publisher.stale_prefix(prefix);
+                }
+                if self.config.exabgp.transport == Transport::Relay {
+                    // What is found as wanted needs no step by which a relay would learn of it.
+                    self.order(Order::Keep(self.plan.announced().cloned().collect()));
                 }
                 self.apply(effects, None);
             }
@@ -354,6 +369,15 @@ impl Agent {
             }
             exabgp::Report::InDoubt { reason } => {
                 warn!(%reason, "what ExaBGP did is unknown: its table is read again");
+                self.health.exabgp.connected = false;
+                self.health.exabgp.error = Some(reason);
+                self.plan.in_doubt();
+            }
+            exabgp::Report::Lost { reason, at } => {
+                warn!(%reason, "ExaBGP is not reachable: its routes stay, under the relay's lease");
+                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
+                    self.health.exabgp.since = Some(self.clock.stamp(at));
+                }
                 self.health.exabgp.connected = false;
                 self.health.exabgp.error = Some(reason);
                 self.plan.in_doubt();
@@ -455,6 +479,10 @@ impl Agent {
     /// Sends the steps that may go out now.
     fn send(&mut self) {
         let steps = self.plan.next(Instant::now());
+        let done = self.plan.take_done();
+        if !done.is_empty() && self.config.exabgp.transport == Transport::Relay {
+            self.order(Order::Forget(done));
+        }
         if steps.is_empty() {
             return;
         }
@@ -466,8 +494,18 @@ impl Agent {
             }
             self.publisher.stale_prefix(step.prefix());
         }
-        if self.outputs.orders.send(Order::Do(steps)).is_err() {
+        self.order(Order::Do(steps));
+    }
+
+    fn order(&mut self, order: Order) {
+        if self.outputs.orders.send(order).is_err() {
             self.gone.get_or_insert_with(|| "the way to ExaBGP has ended".to_owned());
+        }
+    }
+
+    fn beat(&mut self) {
+        if self.heartbeat.beats(Instant::now()) {
+            self.order(Order::Heartbeat);
         }
     }
 

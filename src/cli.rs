@@ -1,10 +1,11 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
 //! `run.rs` puts the agent together and runs it; `child.rs` keeps a child of ExaBGP alive on a bad
-//! configuration. Stdout carries only what was asked for (commands, faults); logs go to stderr.
+//! configuration; `relay.rs` is the other process, which has none. Stdout carries only what was asked for (commands, faults); logs go to stderr.
 
 mod child;
 mod logging;
+mod relay;
 mod run;
 
 use std::error::Error;
@@ -53,6 +54,8 @@ enum Subcommands {
     Run(ConfigFile),
     /// Check the configuration and print every fault
     Check(ConfigFile),
+    /// Relay between ExaBGP, which runs this, and the agent
+    Relay(relay::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Subcommands::Run(file) => run::run(&file.config),
         Subcommands::Check(file) => check(&file.config),
+        Subcommands::Relay(arguments) => relay::run(&arguments),
     }
     .into()
 }

@@ -4,30 +4,35 @@
 //! and `row` (text to replies), `neighborhood` (who is to hear what) and `table` (what ExaBGP holds of ours) are
 //! pure; `session` is the pure state machine that matches acknowledgements by their position, finds missing
 //! ones by time-out, fences and reads the table; `drive` ties a session to a reader and a writer thread;
-//! `child` and `print` are the transports. No policy: which route is wanted is not known here. The measured
+//! `child`, `print` and `relay` are the transports. No policy: which route is wanted is not known here. The measured
 //! rules that this module rests on are named beside the code that follows them.
 
 mod child;
 mod command;
 mod drive;
+pub(crate) mod epoch;
 mod lines;
 mod neighborhood;
 mod print;
+mod relay;
 mod reply;
 mod row;
+#[cfg(test)]
+mod sample;
 mod session;
 mod table;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use crate::config::{Config, Transport};
 use crate::plan::Step;
-use crate::route::{Asn, Mark, NextHop, Prefix};
+use crate::route::{Asn, Mark, NextHop, Prefix, Route};
 
 #[cfg(test)]
 pub(crate) use command::{Audience, line};
@@ -56,6 +61,12 @@ pub struct Settings {
     pub ack_timeout: Duration,
     /// Identity of this life of ExaBGP; filled in by [`spawn`] where the transport can tell it.
     pub epoch: Option<String>,
+    /// With transport `relay`: where relays connect.
+    pub socket: PathBuf,
+    /// With transport `relay`: the group that may connect, by its name or number.
+    pub socket_group: Option<String>,
+    /// With transport `relay`: how long it waits for a heartbeat before it carries out the last wills.
+    pub lease: Duration,
 }
 
 impl Settings {
@@ -75,6 +86,9 @@ impl From<&Config> for Settings {
             own_next_hop_v6: config.bgp.next_hop_v6 == Some(NextHop::Own),
             ack_timeout: Self::ACK_TIMEOUT,
             epoch: None,
+            socket: config.exabgp.socket.clone(),
+            socket_group: config.exabgp.socket_group.clone(),
+            lease: config.exabgp.lease,
         }
     }
 }
@@ -84,7 +98,7 @@ impl From<&Config> for Settings {
 ///
 /// # Errors
 ///
-/// When a thread can't be started, or the transport is not available in this build.
+/// When a thread can't be started, or the relay's socket can't be had; the error says which.
 pub fn spawn(
     settings: Settings,
     orders: UnboundedReceiver<Order>,
@@ -93,10 +107,7 @@ pub fn spawn(
     match settings.transport {
         Transport::Child => child::spawn(settings, orders, reports),
         Transport::Print => print::spawn(&settings, orders, reports),
-        Transport::Relay => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "exabgp.transport: relay is not available in this build; use child or print",
-        )),
+        Transport::Relay => relay::spawn(settings, orders, reports),
     }
 }
 
@@ -108,6 +119,12 @@ pub enum Order {
     Do(Vec<Step>),
     /// Read ExaBGP's table again; answered by [`Report::Ready`].
     Examine,
+    /// These are acknowledged and wanted: the relay's ledger is to hold them, with their last wills.
+    Keep(Vec<Route>),
+    /// Nothing is wanted or left to do for these: the relay's ledger is to forget them.
+    Forget(Vec<Prefix>),
+    /// The agent is alive; from nowhere but its own loop, so that one that hangs is silent.
+    Heartbeat,
 }
 
 /// A fact about ExaBGP.
@@ -122,6 +139,8 @@ pub enum Report {
         /// Every route with our mark in its adj-RIB-out, one entry a prefix (of several neighbors' entries
         /// the best rung).
         table: Vec<FoundRoute>,
+        /// Every prefix that stands in the relay's ledger, shown by the table or not; empty without a relay.
+        ledger: Vec<Prefix>,
         /// When the table was complete.
         at: Instant,
     },
@@ -141,6 +160,14 @@ pub enum Report {
     InDoubt {
         /// Why, in words.
         reason: String,
+    },
+    /// ExaBGP can't be reached at present, and what became of open steps is unknown. [`Report::Ready`] follows when
+    /// it can; nothing is to be ordered before.
+    Lost {
+        /// Why, in words.
+        reason: String,
+        /// When that showed.
+        at: Instant,
     },
     /// A neighbor's state or numbers changed.
     Neighbor(Neighbor),

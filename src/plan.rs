@@ -114,6 +114,8 @@ pub struct Plan {
     sequence: u64,
     open: usize,
     ready: bool,
+    /// Prefixes of which nothing is wanted, held, or on its way out any more.
+    done: Vec<Prefix>,
     /// How long after its acknowledgement a withdraw is repeated; `None`: never (nothing is behind the pipe).
     repeat: Option<Duration>,
 }
@@ -129,6 +131,7 @@ impl Plan {
             sequence: 0,
             open: 0,
             ready: false,
+            done: Vec::new(),
             repeat,
         }
     }
@@ -145,8 +148,9 @@ impl Plan {
         }
     }
 
-    /// ExaBGP answers, and this is what it holds of ours. Everything that was open is settled by it.
-    pub fn ready(&mut self, table: Vec<FoundRoute>) {
+    /// ExaBGP answers, and this is what it holds of ours. Everything that was open is settled by it. `ledger`: what
+    /// stands by a relay's account; of these the unwanted are withdrawn, whether the table shows them or not.
+    pub fn ready(&mut self, table: Vec<FoundRoute>, ledger: &[Prefix]) {
         self.ready = true;
         self.open = 0;
         self.later.clear();
@@ -165,6 +169,9 @@ impl Plan {
         }
         for (prefix, found) in table {
             self.entries.insert(prefix, Entry::holding(Held::Found(found)));
+        }
+        for prefix in ledger {
+            self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Unknown));
         }
         let prefixes: Vec<Prefix> = self.entries.keys().copied().collect();
         for prefix in prefixes {
@@ -262,6 +269,20 @@ impl Plan {
         self.entries.get(&prefix).map(Entry::progress)
     }
 
+    /// The prefixes that the plan was done with since the last call: nothing is wanted or held there any more, and
+    /// nothing is left to repeat.
+    pub fn take_done(&mut self) -> Vec<Prefix> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// The wanted routes that are acknowledged.
+    pub fn announced(&self) -> impl Iterator<Item = &Route> + '_ {
+        self.entries.values().filter_map(|entry| match entry.progress() {
+            Progress::Announced(route) => Some(route),
+            Progress::Pending(_) | Progress::Failed(..) | Progress::Withdrawing { .. } => None,
+        })
+    }
+
     /// Every prefix that is wanted, held, or on its way out.
     pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
         self.entries.keys().copied()
@@ -342,6 +363,7 @@ impl Plan {
     fn drop_if_done(&mut self, prefix: Prefix) {
         if self.entries.get(&prefix).is_some_and(Entry::is_done) {
             self.entries.remove(&prefix);
+            self.done.push(prefix);
         }
     }
 }

@@ -137,6 +137,18 @@ pub struct Route {
     pub next_hop: NextHop,
     /// What goes with it in the UPDATE; the same value is shared by every route of a VM on a rung.
     pub attributes: Arc<Attributes>,
+    /// The attributes of the same route on the rung `unsure`, to which a relay lowers it when it is left without an
+    /// agent; `None` where it stands there or below already.
+    #[serde(skip)]
+    pub unsure: Option<Arc<Attributes>>,
+}
+
+impl Route {
+    /// The route as it is to stand when nobody can tell any more whether its VM executes here.
+    pub fn last_will(&self) -> Option<Self> {
+        let attributes = self.unsure.clone()?;
+        Some(Self { rung: Rung::Unsure, attributes, unsure: None, ..self.clone() })
+    }
 }
 
 /// Routes by what they reach.

@@ -39,6 +39,7 @@ fn route(to: &str, rung: Rung, prepends: u8) -> Route {
         rung,
         next_hop: NextHop::Address(next_hop.parse().unwrap()),
         attributes: Arc::new(attributes),
+        unsure: None,
     }
 }
 
@@ -218,7 +219,11 @@ fn the_end_of_exabgp_is_the_end_of_the_session(version: Version) {
     bench.stop_exabgp();
     let gone = exchange.report(Duration::from_secs(20), |report| match report {
         Report::Gone { reason } => Some(reason.clone()),
-        Report::Ready { .. } | Report::Settled { .. } | Report::InDoubt { .. } | Report::Neighbor(_) => None,
+        Report::Ready { .. }
+        | Report::Settled { .. }
+        | Report::InDoubt { .. }
+        | Report::Lost { .. }
+        | Report::Neighbor(_) => None,
     });
     assert!(gone.contains("end of file"), "{gone}");
 }

@@ -42,8 +42,8 @@ impl Rig {
     }
 
     fn exabgp_answers(&mut self, table: Vec<FoundRoute>) {
-        let at = self.start;
-        self.agent.exabgp(exabgp::Report::Ready { version: None, epoch: None, table, at });
+        let (ledger, at) = (Vec::new(), self.start);
+        self.agent.exabgp(exabgp::Report::Ready { version: None, epoch: None, table, ledger, at });
     }
 
     fn connects(&mut self, connection: u64, millis: f64) {

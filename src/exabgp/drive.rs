@@ -141,7 +141,8 @@ fn hear(session: &mut Session, event: Event) {
 
 /// `false` when the agent is gone.
 fn apply(effects: Effects, batches: &blocking::Sender<Batch>, reports: &UnboundedSender<Report>) -> bool {
-    let Effects { write, through, reports: new, notices } = effects;
+    // There is no relay to keep anything.
+    let Effects { keeps: _, write, through, reports: new, notices } = effects;
     if !write.is_empty() {
         // A writer that has ended has said so by an event.
         let _ = batches.send((write, through));
@@ -153,7 +154,7 @@ fn apply(effects: Effects, batches: &blocking::Sender<Batch>, reports: &Unbounde
     })
 }
 
-fn log(notice: Notice) {
+pub(super) fn log(notice: Notice) {
     match notice {
         Notice::GarbageBegan => warn!("ExaBGP sends lines that are not understood; they are dropped"),
         Notice::GarbageEnded(lines) => info!(lines, "ExaBGP's table was read in spite of garbage"),

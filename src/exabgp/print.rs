@@ -74,6 +74,7 @@ impl Printer {
                 order = orders.recv() => match order {
                     Some(Order::Do(steps)) => self.print(&steps),
                     Some(Order::Examine) => heard = reports.send(self.ready(Instant::now())).is_ok(),
+                    Some(Order::Keep(_) | Order::Forget(_) | Order::Heartbeat) => {}
                     None => return,
                 },
             }
@@ -82,7 +83,8 @@ impl Printer {
     }
 
     fn ready(&self, at: Instant) -> Report {
-        Report::Ready { version: None, epoch: None, table: self.held.values().cloned().collect(), at }
+        let table = self.held.values().cloned().collect();
+        Report::Ready { version: None, epoch: None, table, ledger: Vec::new(), at }
     }
 
     fn print(&mut self, steps: &[Step]) {

@@ -25,6 +25,9 @@ use super::neighborhood::Neighborhood;
 use super::reply::Reply;
 use super::table::Table;
 use super::{Order, Report, Settings};
+use crate::config::Transport;
+use crate::link::Keep;
+use crate::plan::Step;
 use steps::{Answer, Steps, Todo};
 
 /// The state of the exchange.
@@ -69,6 +72,8 @@ enum Phase {
 /// What the shell is to do, in this order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Effects {
+    /// What the relay's ledger is to hold before anything is written; empty with other transports.
+    pub keeps: Vec<Keep>,
     /// Whole lines with their ends, to be written at once; empty: nothing.
     pub write: String,
     /// With `write`: what to hand to [`Session::written`] once it is written.
@@ -174,6 +179,15 @@ impl Session {
             Order::Examine if self.in_step => self.steps.examine(),
             // The table is being read anyway.
             Order::Examine => {}
+            Order::Keep(routes) if self.in_step => {
+                for route in routes {
+                    self.keep(&Step::Announce(route));
+                }
+            }
+            // They are ordered again with the next table.
+            Order::Keep(_) => {}
+            // The relay's own business.
+            Order::Forget(_) | Order::Heartbeat => {}
         }
         self.proceed(at);
     }
@@ -277,10 +291,18 @@ impl Session {
                 None => return,
                 Some(Todo::Examine) => self.configure(at),
                 Some(Todo::Do(step)) => {
+                    self.keep(&step);
                     let refused = self.steps.write(&step, &self.neighborhood, &mut self.effects.write, at);
                     self.effects.reports.extend(refused);
                 }
             }
+        }
+    }
+
+    /// Has the relay know what is about to stand, or to go.
+    fn keep(&mut self, step: &Step) {
+        if self.settings.transport == Transport::Relay {
+            self.effects.keeps.push(steps::keep(step, &self.neighborhood));
         }
     }
 

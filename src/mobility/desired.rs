@@ -25,7 +25,9 @@ impl Mobility {
     pub fn routes(&self, vm: &VmName) -> Vec<Route> {
         let (Some(rung), Some(vm)) = (self.rung(vm), self.config.vms.get(vm)) else { return Vec::new() };
         let bgp = &self.config.bgp;
-        let attributes = Arc::new(bgp.ladder.attributes(rung, &vm.attributes, &bgp.attributes));
+        let on = |rung| Arc::new(bgp.ladder.attributes(rung, &vm.attributes, &bgp.attributes));
+        let attributes = on(rung);
+        let unsure = (rung < Rung::Unsure).then(|| on(Rung::Unsure));
         let prefixes = vm.service_ips.iter().filter(|prefix| self.is_allowed(**prefix));
         prefixes
             .filter_map(|prefix| {
@@ -35,6 +37,7 @@ impl Mobility {
                     rung,
                     next_hop: self.next_hop(*prefix)?,
                     attributes: Arc::clone(&attributes),
+                    unsure: unsure.clone(),
                 })
             })
             .collect()

@@ -142,7 +142,13 @@ impl Held {
         match self {
             Self::Nothing | Self::Unknown => false,
             // Which VM a route belongs to is not on the wire.
-            Self::Route(held) => held.next_hop == route.next_hop && held.attributes == route.attributes,
+            // The last will is not either, but a relay is told of it with the announce, which ExaBGP does not pass
+            // on where nothing else has changed.
+            Self::Route(held) => {
+                held.next_hop == route.next_hop
+                    && held.attributes == route.attributes
+                    && held.unsure == route.unsure
+            }
             Self::Found(found) => {
                 let mut attributes = found.attributes.clone();
                 if !found.prepended {

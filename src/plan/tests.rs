@@ -22,6 +22,7 @@ fn route(number: u8, rung: Rung) -> Route {
         rung,
         next_hop: NextHop::Own,
         attributes: Arc::new(ladder.attributes(rung, &none, &none)),
+        unsure: None,
     }
 }
 
@@ -54,7 +55,7 @@ fn later(now: Instant, millis: u64) -> Instant {
 /// A plan that ExaBGP has answered with an empty table.
 fn ready() -> Plan {
     let mut plan = Plan::new(Some(REPEAT));
-    plan.ready(Vec::new());
+    plan.ready(Vec::new(), &[]);
     plan
 }
 
@@ -72,7 +73,7 @@ fn nothing_is_sent_before_exabgp_has_said_what_it_holds() {
     let mut plan = Plan::new(Some(REPEAT));
     plan.want([], vec![route(1, Rung::Active)]);
     assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), false));
-    plan.ready(Vec::new());
+    plan.ready(Vec::new(), &[]);
     assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
 }
 
@@ -82,7 +83,7 @@ fn what_the_table_shows_as_wanted_is_not_sent_again() {
     let mut plan = Plan::new(Some(REPEAT));
     plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active), route(3, Rung::Active)]);
     let uneven = FoundRoute { attributes: Attributes::default(), ..found(3, Rung::Active) };
-    plan.ready(vec![found(1, Rung::Active), found(2, Rung::Unsure), uneven]);
+    plan.ready(vec![found(1, Rung::Active), found(2, Rung::Unsure), uneven], &[]);
     let steps = acknowledge(&mut plan, now);
     assert_eq!(steps, [announce(2, Rung::Active), announce(3, Rung::Active)]);
     assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), true));
@@ -96,7 +97,7 @@ fn prepends_that_no_neighbor_is_sent_are_not_missed_in_the_table() {
         plan.want([], vec![route(1, Rung::Active)]);
         let shown = found(1, Rung::Active);
         let attributes = Attributes { as_path_prepend: 0, ..shown.attributes.clone() };
-        plan.ready(vec![FoundRoute { attributes, prepended, ..shown }]);
+        plan.ready(vec![FoundRoute { attributes, prepended, ..shown }], &[]);
         assert_eq!(plan.next(now), steps, "{prepended}");
     }
 }
@@ -104,7 +105,7 @@ fn prepends_that_no_neighbor_is_sent_are_not_missed_in_the_table() {
 #[test]
 fn a_route_of_ours_that_nobody_wants_is_withdrawn() {
     let mut plan = Plan::new(Some(REPEAT));
-    plan.ready(vec![found(9, Rung::Active)]);
+    plan.ready(vec![found(9, Rung::Active)], &[]);
     assert_eq!(plan.next(Instant::now()), [withdraw(9, None)]);
 }
 
@@ -192,7 +193,7 @@ fn a_route_that_is_wanted_again_does_not_wait_for_the_repeat() {
 fn without_a_peer_behind_the_pipe_a_withdraw_is_not_repeated() {
     let now = Instant::now();
     let mut plan = Plan::new(None);
-    plan.ready(Vec::new());
+    plan.ready(Vec::new(), &[]);
     plan.want([], vec![route(1, Rung::Active)]);
     acknowledge(&mut plan, now);
     plan.want([prefix(1)], vec![]);
@@ -220,7 +221,7 @@ fn recent_withdraws_are_repeated_when_a_session_comes_up() {
 fn a_session_that_comes_up_does_not_keep_a_prefix_that_nobody_wants_any_more() {
     let now = Instant::now();
     let mut plan = Plan::new(Some(REPEAT));
-    plan.ready(vec![found(1, Rung::Arrived)]);
+    plan.ready(vec![found(1, Rung::Arrived)], &[]);
     acknowledge(&mut plan, now);
     acknowledge(&mut plan, later(now, 600));
     plan.want([], vec![route(1, Rung::Arrived)]);
@@ -269,6 +270,6 @@ fn nothing_is_believed_of_steps_in_doubt_until_the_table_is_read() {
     plan.in_doubt();
     assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), false));
     // The announce went through. The withdraw seems to have, but may have met a session's first batch.
-    plan.ready(vec![found(2, Rung::Leaving)]);
+    plan.ready(vec![found(2, Rung::Leaving)], &[]);
     assert_eq!(acknowledge(&mut plan, now), [withdraw(1, Some(Rung::Active))]);
 }

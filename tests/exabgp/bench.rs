@@ -250,6 +250,9 @@ impl Bench {
             own_next_hop_v6: false,
             ack_timeout: Settings::ACK_TIMEOUT,
             epoch: None,
+            socket: PathBuf::new(),
+            socket_group: None,
+            lease: Duration::from_secs(60),
         };
         let session = Session::new(settings, Instant::now());
         Exchange {
@@ -353,7 +356,8 @@ impl Exchange {
                     self.neighbors.insert(neighbor.address, known);
                 }
                 Report::InDoubt { reason } => self.doubts.push(reason.clone()),
-                Report::Ready { .. } | Report::Settled { .. } | Report::Gone { .. } => {}
+                Report::Ready { .. } | Report::Settled { .. } | Report::Gone { .. } | Report::Lost { .. } => {
+                }
             }
             self.reports.push(report);
         }
@@ -414,9 +418,11 @@ impl Exchange {
             Report::Ready { version, epoch, table, .. } => {
                 Some((version.clone(), epoch.clone(), table.clone()))
             }
-            Report::Settled { .. } | Report::InDoubt { .. } | Report::Neighbor(_) | Report::Gone { .. } => {
-                None
-            }
+            Report::Settled { .. }
+            | Report::InDoubt { .. }
+            | Report::Lost { .. }
+            | Report::Neighbor(_)
+            | Report::Gone { .. } => None,
         })
     }
 
@@ -431,7 +437,9 @@ impl Exchange {
                     Some((*prefix, outcome.clone()))
                 }
                 Report::InDoubt { reason } => panic!("in doubt: {reason}"),
-                Report::Ready { .. } | Report::Neighbor(_) | Report::Gone { .. } => None,
+                Report::Ready { .. } | Report::Neighbor(_) | Report::Gone { .. } | Report::Lost { .. } => {
+                    None
+                }
             })
         };
         (0..count).map(settled).collect()

@@ -19,6 +19,8 @@ pub(crate) struct Rung {
 
 pub(crate) const ARRIVED: Rung = Rung { name: "arrived", number: 0, steps: 0, med: 50 };
 pub(crate) const ACTIVE: Rung = Rung { name: "active", number: 1, steps: 1, med: 100 };
+/// What a last will lowers a route to.
+pub(crate) const UNSURE: Rung = Rung { name: "unsure", number: 2, steps: 2, med: 200 };
 pub(crate) const STANDBY: Rung = Rung { name: "standby", number: 3, steps: 3, med: 250 };
 
 const PREPEND_STEP: usize = 3;

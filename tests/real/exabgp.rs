@@ -1,4 +1,4 @@
-//! ExaBGP as the host's BGP speaker, with the agent as its API process.
+//! ExaBGP as the host's BGP speaker, with the agent or the relay as its API process.
 
 use std::env;
 use std::fs::{self, File};
@@ -40,40 +40,65 @@ impl Version {
     }
 }
 
-/// An ExaBGP that runs `roamd run --config …`.
+/// What ExaBGP runs; the path is what tells its process from all others.
+#[derive(Debug)]
+pub(crate) enum Child {
+    /// `roamd run --config …`
+    Agent { config: PathBuf },
+    /// `roamd relay --socket … --ledger …`
+    Relay { socket: PathBuf, ledger: PathBuf },
+}
+
+impl Child {
+    fn mark(&self) -> &Path {
+        match self {
+            Self::Agent { config } => config,
+            Self::Relay { ledger, .. } => ledger,
+        }
+    }
+}
+
+/// An ExaBGP with its API process.
 pub(crate) struct Exabgp {
     version: Version,
     dir: PathBuf,
-    /// The agent's configuration: what tells its process from all others.
-    config: PathBuf,
+    child: Child,
     process: Option<Process>,
 }
 
 impl Exabgp {
-    /// Starts it, and with it the agent that reads `config`.
-    pub(crate) fn start(version: Version, dir: &Path, network: &Network, config: &Path) -> Self {
+    /// Starts it, and with it `child`.
+    pub(crate) fn start(version: Version, dir: &Path, network: &Network, child: Child) -> Self {
         let dir = dir.join("exabgp");
         fs::create_dir(&dir).expect("the directory is new");
         let (tor, port) = (network.tor.to_string(), network.tor_port.to_string());
-        let conf = template::filled(
-            "exabgp/child.conf.in",
-            &[
-                ("ROAMD", env!("CARGO_BIN_EXE_roamd")),
-                ("CONFIG", &config.display().to_string()),
-                ("HOST_ADDRESS", &network.host.to_string()),
-                ("HOST_AS", &Network::HOST_AS.to_string()),
-                ("TOR_ADDRESS", &tor),
-                ("TOR_AS", &Network::TOR_AS.to_string()),
-                ("LOOPBACK", Network::LOOPBACK),
-            ],
-        );
+        let (name, paths) = match &child {
+            Child::Agent { config } => ("exabgp/child.conf.in", vec![("CONFIG", config)]),
+            Child::Relay { socket, ledger } => {
+                ("exabgp/relay.conf.in", vec![("SOCKET", socket), ("LEDGER", ledger)])
+            }
+        };
+        let paths: Vec<(&str, String)> =
+            paths.into_iter().map(|(key, path)| (key, path.display().to_string())).collect();
+        let (host, host_as, tor_as) =
+            (network.host.to_string(), Network::HOST_AS.to_string(), Network::TOR_AS.to_string());
+        let mut values = vec![
+            ("ROAMD", env!("CARGO_BIN_EXE_roamd")),
+            ("HOST_ADDRESS", &host),
+            ("HOST_AS", &host_as),
+            ("TOR_ADDRESS", &tor),
+            ("TOR_AS", &tor_as),
+            ("LOOPBACK", Network::LOOPBACK),
+        ];
+        values.extend(paths.iter().map(|(key, path)| (*key, path.as_str())));
+        let conf = template::filled(name, &values);
         fs::write(dir.join("exabgp.conf"), conf).expect("the configuration is written");
         let user = Command::new("id").arg("-un").output().expect("id runs").stdout;
         let user = String::from_utf8(user).expect("the user's name is text");
         let environment =
             template::filled("exabgp/local.env.in", &[("TOR_PORT", &port), ("USER", user.trim())]);
         fs::write(dir.join("exabgp.env"), environment).expect("the environment is written");
-        let mut exabgp = Self { version, dir, config: config.to_path_buf(), process: None };
+        let mut exabgp = Self { version, dir, child, process: None };
         exabgp.restart();
         exabgp
     }
@@ -82,7 +107,7 @@ impl Exabgp {
         self.dir.join("exabgp.log")
     }
 
-    /// What the agent writes to its standard error, which is ExaBGP's.
+    /// What the child writes to its standard error, which is ExaBGP's.
     pub(crate) fn agent_log(&self) -> PathBuf {
         self.dir.join("roamd.log")
     }
@@ -113,21 +138,26 @@ impl Exabgp {
         self.process.as_mut().expect("ExaBGP runs").assert_alive();
     }
 
-    /// The agent's process, as soon as there is exactly one.
+    /// ExaBGP's own process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("ExaBGP runs").pid()
+    }
+
+    /// The child's process, agent or relay, as soon as there is exactly one.
     pub(crate) fn agent(&mut self) -> u32 {
         let exabgp = self.process.as_mut().expect("ExaBGP runs");
-        wait::until("ExaBGP has one child, the agent", || {
+        wait::until("ExaBGP has one child", || {
             exabgp.assert_alive();
-            match process::with_argument(&self.config)[..] {
+            match process::with_argument(self.child.mark())[..] {
                 [pid] => Ok(pid),
-                ref others => Err(format!("the agent's processes are {others:?}")),
+                ref others => Err(format!("its processes are {others:?}")),
             }
         })
     }
 
-    /// Waits until ExaBGP has replaced this agent by another.
+    /// Waits until ExaBGP has replaced this child by another.
     pub(crate) fn agent_after(&mut self, old: u32) -> u32 {
-        wait::until("ExaBGP starts another agent", || {
+        wait::until("ExaBGP starts another child", || {
             let new = self.agent();
             if new == old { Err(format!("it is still {old}")) } else { Ok(new) }
         })
@@ -138,7 +168,7 @@ impl Drop for Exabgp {
     fn drop(&mut self) {
         // The agent has a process group of its own and leaves when ExaBGP is gone; here it is made sure of.
         drop(self.process.take());
-        for pid in process::with_argument(&self.config) {
+        for pid in process::with_argument(self.child.mark()) {
             process::signal_if_there("KILL", pid);
         }
     }

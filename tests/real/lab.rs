@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::{env, process, thread};
 
+use crate::agent::Agent;
 use crate::bird::Bird;
-use crate::exabgp::{Exabgp, Version};
+use crate::exabgp::{Child, Exabgp, Version};
 use crate::libvirtd::Libvirtd;
-use crate::process::tail;
+use crate::process::{Process, tail};
 use crate::rest::Rest;
 
 /// A temporary directory that goes when it is dropped.
@@ -80,6 +81,8 @@ impl Network {
 /// Everything. The fields are dropped in this order: ExaBGP first, so that the agent ends in order.
 pub(crate) struct Lab {
     pub(crate) exabgp: Exabgp,
+    /// Where ExaBGP runs the relay, the agent beside it.
+    pub(crate) agent: Option<Agent>,
     pub(crate) bird: Bird,
     pub(crate) libvirtd: Libvirtd,
     pub(crate) rest: Rest,
@@ -96,17 +99,55 @@ pub(crate) struct Plan<'a> {
 }
 
 impl Lab {
-    /// Starts everything; the agent may not be ready yet.
+    /// Starts everything, the agent as ExaBGP's child; it may not be ready yet.
     pub(crate) fn start(version: Version, plan: &Plan<'_>) -> Self {
+        Self::start_over(version, plan, "{transport: child}", false)
+    }
+
+    /// The same with the relay as ExaBGP's child and the agent beside it. `exabgp`: more keys of that section.
+    pub(crate) fn start_with_relay(version: Version, plan: &Plan<'_>, exabgp: &str) -> Self {
+        Self::start_over(version, plan, exabgp, true)
+    }
+
+    fn start_over(version: Version, plan: &Plan<'_>, section: &str, relay: bool) -> Self {
         let dir = Dir::new();
         let network = Network::new();
         let rest = Rest { address: SocketAddr::new(IpAddr::V4(network.host), free_port(network.host)) };
         let libvirtd = Libvirtd::start(dir.path(), plan.running);
         let config = dir.path().join("roamd.yaml");
-        fs::write(&config, base(&libvirtd.uri(), rest.address) + plan.config).expect("it is written");
+        let socket = dir.path().join("agent.sock");
+        let section = section.replace("SOCKET", &socket.display().to_string());
+        fs::write(&config, base(&libvirtd.uri(), rest.address, &section) + plan.config)
+            .expect("it is written");
         let bird = Bird::start(dir.path(), &network);
-        let exabgp = Exabgp::start(version, dir.path(), &network, &config);
-        Self { exabgp, bird, libvirtd, rest, config, _dir: dir }
+        let agent = relay.then(|| Agent::start(&config, &dir.path().join("agent.log")));
+        let child = if relay {
+            Child::Relay { socket, ledger: dir.path().join("relay.ledger") }
+        } else {
+            Child::Agent { config: config.clone() }
+        };
+        let exabgp = Exabgp::start(version, dir.path(), &network, child);
+        Self { exabgp, agent, bird, libvirtd, rest, config, _dir: dir }
+    }
+
+    /// Runs another agent with the same configuration but another HTTP address: its exit status and its log.
+    pub(crate) fn second_agent(&self) -> (Option<i32>, String) {
+        let text = fs::read_to_string(&self.config).expect("it was written");
+        let IpAddr::V4(host) = self.rest.address.ip() else { panic!("the host has an IPv4 address") };
+        let text = text.replace(&self.rest.address.to_string(), &format!("{host}:{}", free_port(host)));
+        let path = self.config.with_extension("second.yaml");
+        fs::write(&path, text).expect("it is written");
+        let log = self.config.with_extension("second.log");
+        let mut second = Process::start("roamd", Path::new(env!("CARGO_BIN_EXE_roamd")), &log, |command| {
+            command.arg("run").arg("--config").arg(&path);
+        });
+        let status = second.exit();
+        (status.code(), fs::read_to_string(&log).expect("it logs"))
+    }
+
+    /// The agent beside the relay.
+    pub(crate) fn agent(&mut self) -> &mut Agent {
+        self.agent.as_mut().expect("ExaBGP runs the relay")
     }
 
     /// Replaces part of the agent's configuration file; the agent is not told.
@@ -129,6 +170,9 @@ impl Drop for Lab {
             for log in [self.libvirtd.log(), self.bird.log(), self.exabgp.log(), self.exabgp.agent_log()] {
                 eprintln!("{}", tail(&log));
             }
+            if let Some(agent) = &self.agent {
+                eprintln!("{}", tail(agent.log()));
+            }
         }
     }
 }
@@ -145,10 +189,10 @@ vms:
     service_ips: [198.51.100.30]
 ";
 
-fn base(uri: &str, http: SocketAddr) -> String {
+fn base(uri: &str, http: SocketAddr, exabgp: &str) -> String {
     format!(
         "libvirt: {{uri: '{uri}', read_write: true}}
-exabgp: {{transport: child}}
+exabgp: {exabgp}
 bgp:
   local_as: {}
   next_hop_v6: '{}'

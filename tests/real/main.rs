@@ -3,11 +3,12 @@
 //! Each test builds a [`lab::Lab`] of its own: a temporary directory, loopback addresses that no other test uses,
 //! and processes that end with it, also when the test panics (the tails of their logs are printed then).
 //! libvirtd runs its test driver, which has states and events but no guests; BIRD plays the top-of-rack switch;
-//! ExaBGP runs the agent as its child. The set-up comes from the templates below `deploy/` that the demo uses.
+//! ExaBGP runs the agent as its child, or the relay with the agent beside it. The set-up comes from the templates below `deploy/` that the demo uses.
 //!
 //! What a test expects comes from the documented contract (rungs, attributes, REST), never from roamd's code.
 //! The parts needed are installed by `deploy/prepare tests`; where one is missing the tests fail.
 
+mod agent;
 mod agreement;
 mod bird;
 mod configuration;
@@ -18,6 +19,8 @@ mod libvirtd;
 mod life_cycle;
 mod print;
 mod process;
+mod relay;
+mod relay_lease;
 mod requests;
 mod rest;
 mod template;

@@ -9,26 +9,6 @@ use crate::config::schema;
 pub(super) fn not_built_yet(file: &schema::File) -> Vec<Finding> {
     let mut findings = Vec::new();
     let root = At::Root;
-    let exabgp = root.key("exabgp");
-    let transport = match &file.exabgp {
-        None | Some(Shaped::Other(Leaf::Null)) => Some(None),
-        Some(Shaped::Map(exabgp)) => Some(exabgp.transport.as_ref()),
-        Some(Shaped::Other(_)) => None,
-    };
-    let instead =
-        "write `transport: child` (ExaBGP runs `roamd run` itself) or `transport: print` (a dry run)";
-    match transport {
-        Some(None) => findings.push(Finding::missing(
-            &exabgp.key("transport"),
-            format!("the default, relay, is not in this version of roamd; {instead}"),
-        )),
-        Some(Some(leaf)) if *leaf == Leaf::Text("relay".to_owned()) => findings.push(Finding::value(
-            &exabgp.key("transport"),
-            leaf.shown(),
-            format!("is not in this version of roamd; {instead}"),
-        )),
-        Some(Some(_)) | None => {}
-    }
     if let Some(Shaped::Map(schema::HostRoutes { enabled: Some(leaf), .. })) = &file.host_routes
         && *leaf == Leaf::Bool(true)
     {

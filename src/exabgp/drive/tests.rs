@@ -1,36 +1,18 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 
 use super::*;
 use crate::config::Transport;
-use crate::exabgp::Outcome;
+use crate::exabgp::{Outcome, sample};
 use crate::plan::Step;
-use crate::route::{Asn, Attributes, Mark, NextHop, Route, Rung};
-use crate::vm::VmName;
+use crate::route::Attributes;
 
 fn settings() -> Settings {
-    let local_as = Asn::new(65_001).unwrap();
-    Settings {
-        transport: Transport::Child,
-        local_as,
-        mark: Mark { local_as, mark: 82 },
-        neighbors: [].into(),
-        own_next_hop_v4: true,
-        own_next_hop_v6: false,
-        ack_timeout: Duration::from_secs(20),
-        epoch: None,
-    }
+    sample::settings(Transport::Child, Duration::from_secs(20))
 }
 
 fn announce() -> Step {
-    Step::Announce(Route {
-        prefix: "198.51.100.10".parse().unwrap(),
-        vm: VmName::new("web-1"),
-        rung: Rung::Active,
-        next_hop: NextHop::Own,
-        attributes: Arc::new(Attributes::default()),
-    })
+    Step::Announce(sample::route("198.51.100.10".parse().unwrap(), Attributes::default()))
 }
 
 /// An ExaBGP that answers `steps` steps and then ends.

@@ -1,35 +1,18 @@
 use std::io::{BufRead, BufReader, pipe};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::config::Transport;
-use crate::route::{Asn, Attributes, Mark, NextHop, Route, Rung};
-use crate::vm::VmName;
-
-const OWN: Asn = Asn::new(65_001).unwrap();
+use crate::exabgp::sample;
+use crate::route::{Attributes, Route};
 
 fn settings() -> Settings {
-    Settings {
-        transport: Transport::Print,
-        local_as: OWN,
-        mark: Mark { local_as: OWN, mark: 82 },
-        neighbors: [].into(),
-        own_next_hop_v4: true,
-        own_next_hop_v6: false,
-        ack_timeout: Settings::ACK_TIMEOUT,
-        epoch: None,
-    }
+    sample::settings(Transport::Print, Settings::ACK_TIMEOUT)
 }
 
 fn route() -> Route {
-    Route {
-        prefix: "198.51.100.10".parse().unwrap(),
-        vm: VmName::new("web-1"),
-        rung: Rung::Active,
-        next_hop: NextHop::Own,
-        attributes: Arc::new(Attributes { med: 100, as_path_prepend: 1, ..Attributes::default() }),
-    }
+    let attributes = Attributes { med: 100, as_path_prepend: 1, ..Attributes::default() };
+    sample::route("198.51.100.10".parse().unwrap(), attributes)
 }
 
 async fn next(reports: &mut UnboundedReceiver<Report>) -> Report {

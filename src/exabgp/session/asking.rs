@@ -94,6 +94,7 @@ impl Session {
             version: self.version.clone(),
             epoch: self.settings.epoch.clone(),
             table: table.finish(&self.neighborhood),
+            ledger: Vec::new(),
             at,
         });
         self.proceed(at);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::exabgp::command;
 use crate::exabgp::neighborhood::Neighborhood;
 use crate::exabgp::{Outcome, Report};
+use crate::link::Keep;
 use crate::plan::Step;
 use crate::route::Prefix;
 
@@ -114,13 +115,8 @@ impl Steps {
         at: Instant,
     ) -> Option<Report> {
         let prefix = step.prefix();
-        let next_hop = match step {
-            Step::Announce(route) | Step::Withdraw { last: Some(route), .. } => Some(route.next_hop),
-            Step::Withdraw { last: None, .. } => None,
-        };
         let mut texts = VecDeque::new();
-        for audience in neighborhood.audiences(prefix, next_hop) {
-            let line = command::line(step, &audience);
+        for line in lines(step, neighborhood) {
             text.push_str(&line);
             text.push('\n');
             self.last += 1;
@@ -175,4 +171,25 @@ impl Steps {
         let written_at = open.written_at.unwrap_or(open.handed_at);
         Ok(Some(Report::Settled { prefix: line.prefix, outcome, written_at, at }))
     }
+}
+
+/// The lines that carry out `step`, one an audience.
+fn lines(step: &Step, neighborhood: &Neighborhood) -> impl Iterator<Item = String> {
+    let next_hop = match step {
+        Step::Announce(route) | Step::Withdraw { last: Some(route), .. } => Some(route.next_hop),
+        Step::Withdraw { last: None, .. } => None,
+    };
+    let audiences = neighborhood.audiences(step.prefix(), next_hop);
+    audiences.into_iter().map(move |audience| command::line(step, &audience))
+}
+
+/// What a relay is to know before `step` is carried out. Should no agent come back, a route that is announced falls to
+/// its last will, and a withdraw is repeated: one that met its announce in a session's first batch had no effect.
+pub(super) fn keep(step: &Step, neighborhood: &Neighborhood) -> Keep {
+    let (rung, will) = match step {
+        Step::Announce(route) => (Some(route.rung.number()), route.last_will().map(Step::Announce)),
+        Step::Withdraw { .. } => (None, Some(step.clone())),
+    };
+    let will = will.iter().flat_map(|step| lines(step, neighborhood)).collect();
+    Keep { prefix: step.prefix(), rung, will }
 }

@@ -2,29 +2,19 @@ mod interleavings;
 mod model;
 mod troubles;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::config::Transport;
-use crate::exabgp::{NeighborState, Outcome};
+use crate::exabgp::{NeighborState, Outcome, sample};
 use crate::plan::Step;
-use crate::route::{Asn, Attributes, Mark, NextHop, Prefix, Route, Rung};
-use crate::vm::VmName;
+use crate::route::{Attributes, Prefix, Rung};
+
 use model::{Bench, Say};
 
 fn settings() -> Settings {
-    let local_as = Asn::new(65_001).unwrap();
-    Settings {
-        transport: Transport::Child,
-        local_as,
-        mark: Mark { local_as, mark: 82 },
-        neighbors: [].into(),
-        own_next_hop_v4: true,
-        own_next_hop_v6: false,
-        ack_timeout: Duration::from_secs(10),
-        epoch: Some("42-4711-boot".to_owned()),
-    }
+    let epoch = Some("42-4711-boot".to_owned());
+    Settings { epoch, ..sample::settings(Transport::Child, Duration::from_secs(10)) }
 }
 
 fn prefix(host: u8) -> Prefix {
@@ -32,13 +22,8 @@ fn prefix(host: u8) -> Prefix {
 }
 
 fn announce(host: u8) -> Step {
-    Step::Announce(Route {
-        prefix: prefix(host),
-        vm: VmName::new("web-1"),
-        rung: Rung::Active,
-        next_hop: NextHop::Own,
-        attributes: Arc::new(Attributes { as_path_prepend: 1, ..Attributes::default() }),
-    })
+    let attributes = Attributes { as_path_prepend: 1, ..Attributes::default() };
+    Step::Announce(sample::route(prefix(host), attributes))
 }
 
 fn withdraw(host: u8) -> Step {
@@ -52,7 +37,11 @@ fn settled(bench: &mut Bench) -> Vec<(Prefix, bool)> {
         .into_iter()
         .filter_map(|report| match report {
             Report::Settled { prefix, outcome, .. } => Some((prefix, outcome == Outcome::Acknowledged)),
-            Report::Ready { .. } | Report::InDoubt { .. } | Report::Neighbor(_) | Report::Gone { .. } => None,
+            Report::Ready { .. }
+            | Report::InDoubt { .. }
+            | Report::Neighbor(_)
+            | Report::Lost { .. }
+            | Report::Gone { .. } => None,
         })
         .collect()
 }
@@ -64,7 +53,11 @@ fn doubts(bench: &mut Bench) -> Vec<String> {
         .into_iter()
         .filter_map(|report| match report {
             Report::InDoubt { reason } => Some(reason),
-            Report::Ready { .. } | Report::Settled { .. } | Report::Neighbor(_) | Report::Gone { .. } => None,
+            Report::Ready { .. }
+            | Report::Settled { .. }
+            | Report::Neighbor(_)
+            | Report::Lost { .. }
+            | Report::Gone { .. } => None,
         })
         .collect()
 }
@@ -101,7 +94,11 @@ fn steps_are_acknowledged_by_position_and_refused_by_name() {
         .drain(..)
         .filter_map(|report| match report {
             Report::Settled { prefix, outcome, .. } => Some((prefix, outcome)),
-            Report::Ready { .. } | Report::InDoubt { .. } | Report::Neighbor(_) | Report::Gone { .. } => None,
+            Report::Ready { .. }
+            | Report::InDoubt { .. }
+            | Report::Neighbor(_)
+            | Report::Lost { .. }
+            | Report::Gone { .. } => None,
         })
         .collect();
     assert_eq!(
@@ -186,7 +183,11 @@ fn written_at_is_when_the_last_line_was_written() {
         .into_iter()
         .map(|report| match report {
             Report::Settled { written_at, at, .. } => (written_at, at),
-            Report::Ready { .. } | Report::InDoubt { .. } | Report::Neighbor(_) | Report::Gone { .. } => {
+            Report::Ready { .. }
+            | Report::InDoubt { .. }
+            | Report::Neighbor(_)
+            | Report::Lost { .. }
+            | Report::Gone { .. } => {
                 panic!("{report:?}")
             }
         })
@@ -274,7 +275,9 @@ fn an_examination_waits_for_what_was_ordered_before() {
         .map(|report| match report {
             Report::Settled { .. } => "settled",
             Report::Ready { .. } => "ready",
-            Report::InDoubt { .. } | Report::Neighbor(_) | Report::Gone { .. } => "other",
+            Report::InDoubt { .. } | Report::Neighbor(_) | Report::Lost { .. } | Report::Gone { .. } => {
+                "other"
+            }
         })
         .collect();
     assert_eq!(kinds, ["settled", "ready", "settled"]);

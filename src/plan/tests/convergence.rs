@@ -53,7 +53,7 @@ impl World {
             found(number, *rung)
         };
         let table = self.table.iter().map(found).collect();
-        self.plan.ready(table);
+        self.plan.ready(table, &[]);
     }
 
     fn happens(&mut self, happening: Happening) {

@@ -75,7 +75,9 @@ fn play(events: Vec<Happens>) -> Result<(), TestCaseError> {
                 }
                 Report::InDoubt { .. } => open.clear(),
                 Report::Ready { .. } | Report::Neighbor(_) => {}
-                Report::Gone { reason } => return Err(TestCaseError::fail(reason)),
+                Report::Lost { reason, .. } | Report::Gone { reason } => {
+                    return Err(TestCaseError::fail(reason));
+                }
             }
         }
         prop_assert!(bench.session.steps.outstanding() <= Session::MAX_OUTSTANDING);

@@ -176,7 +176,7 @@ impl Bench {
         for report in effects.reports {
             match &report {
                 Report::Ready { .. } => self.usable = true,
-                Report::InDoubt { .. } | Report::Gone { .. } => {
+                Report::InDoubt { .. } | Report::Lost { .. } | Report::Gone { .. } => {
                     self.usable = false;
                     self.taken.clear();
                 }

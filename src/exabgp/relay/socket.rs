@@ -1,0 +1,157 @@
+//! The agent's socket: where it stands, who may connect, and that no two agents share it.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+
+/// Owner and group may connect.
+const MODE: u32 = 0o660;
+
+/// How long after a failure the next connection is accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listening socket; its file goes when it is dropped.
+#[derive(Debug)]
+pub(super) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    own_uid: u32,
+    group: Option<Group>,
+    /// Locked while this agent lives, whatever becomes of the socket's file.
+    _lock: File,
+}
+
+/// Why the socket can't be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SocketError {
+    #[error("exabgp.socket_group: there is no group `{0}` in /etc/group")]
+    NoGroup(String),
+    #[error("exabgp.socket: another roamd listens on {0}; stop it first, or give this one another socket")]
+    Taken(PathBuf),
+    #[error("exabgp.socket: {0} is there and is no socket")]
+    NotASocket(PathBuf),
+    #[error("exabgp.socket: {doing} {}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl Socket {
+    /// Listens on `path`. A socket that a dead agent left there is replaced.
+    pub(super) fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
+        let failed = |doing, path: &Path| {
+            let path = path.to_path_buf();
+            move |source| SocketError::File { doing, path, source }
+        };
+        let group = group.map(Group::find).transpose()?;
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(failed("making the directory", parent))?;
+        }
+        let lock_path = with_suffix(path, ".lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
+        let lock = lock.map_err(failed("opening", &lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(SocketError::Taken(path.to_path_buf())),
+            Err(fs::TryLockError::Error(error)) => return Err(failed("locking", &lock_path)(error)),
+        }
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(SocketError::NotASocket(path.to_path_buf()));
+            }
+            // Whoever answers there is no agent of this release, which would hold the lock.
+            Ok(_) if StdStream::connect(path).is_ok() => return Err(SocketError::Taken(path.to_path_buf())),
+            Ok(_) => fs::remove_file(path).map_err(failed("removing the stale", path))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed("looking at", path)(error)),
+        }
+        let listener = UnixListener::bind(path).map_err(failed("listening on", path))?;
+        if let Some(group) = &group {
+            chown(path, None, Some(group.gid)).map_err(failed("giving the group", path))?;
+        }
+        fs::set_permissions(path, Permissions::from_mode(MODE))
+            .map_err(failed("setting the mode of", path))?;
+        let own_uid = fs::metadata("/proc/self").map_err(failed("reading", Path::new("/proc/self")))?.uid();
+        Ok(Self { listener, path: path.to_path_buf(), own_uid, group, _lock: lock })
+    }
+
+    /// The next connection of somebody who may; `Err` says in words who was turned away. Cancel-safe.
+    pub(super) async fn accept(&self) -> Result<UnixStream, String> {
+        let stream = match self.listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, say: asked again at once it would fail again at once.
+                tokio::time::sleep(PAUSE).await;
+                return Err(format!("accepting failed: {error}"));
+            }
+        };
+        let peer = stream.peer_cred().map_err(|error| format!("its credentials can't be read: {error}"))?;
+        let in_group = self.group.as_ref().is_some_and(|group| group.has(peer.uid(), peer.gid()));
+        if peer.uid() == 0 || peer.uid() == self.own_uid || in_group {
+            Ok(stream)
+        } else {
+            Err(format!("uid {} gid {} may not: see exabgp.socket_group", peer.uid(), peer.gid()))
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // A relay finds out either way; this only tidies up.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+/// A group of `/etc/group` and its members.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    gid: u32,
+    /// Users who have it as a supplementary group, which a socket's credentials don't show.
+    members: Vec<u32>,
+}
+
+impl Group {
+    fn find(wanted: &str) -> Result<Self, SocketError> {
+        let read = |path: &str| {
+            let failed =
+                |source| SocketError::File { doing: "reading", path: Path::new(path).to_path_buf(), source };
+            fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(failed)
+        };
+        Self::parse(wanted, &read("/etc/group")?, &read("/etc/passwd")?)
+            .ok_or_else(|| SocketError::NoGroup(wanted.to_owned()))
+    }
+
+    /// Reads group(5) and passwd(5).
+    fn parse(wanted: &str, groups: &str, users: &str) -> Option<Self> {
+        let (gid, names) = groups.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let (name, _password, gid, members) =
+                (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+            let gid: u32 = gid.parse().ok()?;
+            let found = name == wanted || wanted.parse() == Ok(gid);
+            found.then(|| (gid, members.split(',').collect::<Vec<_>>()))
+        })?;
+        let members = users.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let (name, _password, uid) = (fields.next()?, fields.next()?, fields.next()?);
+            if names.contains(&name) { uid.parse().ok() } else { None }
+        });
+        Some(Self { gid, members: members.collect() })
+    }
+
+    fn has(&self, uid: u32, gid: u32) -> bool {
+        gid == self.gid || self.members.contains(&uid)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! One agent a socket; a dead one's is taken over.
+
+use super::*;
+
+/// A directory that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("roamd-socket-{name}-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[tokio::test]
+async fn a_dead_agents_socket_is_replaced_and_a_living_ones_is_not() {
+    let folder = Folder::new("stale");
+    let path = folder.0.join("made/exabgp.sock");
+    let first = Socket::bind(&path, None).unwrap();
+    assert!(matches!(Socket::bind(&path, None), Err(SocketError::Taken(_))));
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    drop(first);
+
+    // What kill -9 leaves: a file to which nobody listens.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let second = Socket::bind(&path, None).unwrap();
+    let (client, accepted) = tokio::join!(UnixStream::connect(&path), second.accept());
+    assert!(client.is_ok() && accepted.is_ok());
+}
+
+#[tokio::test]
+async fn somebody_elses_socket_or_file_is_left_alone() {
+    let folder = Folder::new("else");
+    let path = folder.0.join("taken.sock");
+    let _living = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    assert!(matches!(Socket::bind(&path, None), Err(SocketError::Taken(_))));
+    let path = folder.0.join("file");
+    fs::write(&path, "kept").unwrap();
+    assert!(matches!(Socket::bind(&path, None), Err(SocketError::NotASocket(_))));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+}
+
+const GROUPS: &str = "root:x:0:\n# a comment\nexabgp:x:110:roamd,www-data\nempty:x:111:\nbroken\n";
+const USERS: &str =
+    "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/:/bin/sh\nroamd:x:998:998::/:/bin/false\n";
+
+#[test]
+fn a_group_is_found_by_name_or_number_with_all_its_members() {
+    let group = Group { gid: 110, members: vec![33, 998] };
+    assert_eq!(Group::parse("exabgp", GROUPS, USERS), Some(Group { gid: 110, members: vec![33, 998] }));
+    assert_eq!(Group::parse("110", GROUPS, USERS), Some(Group { gid: 110, members: vec![33, 998] }));
+    assert_eq!(Group::parse("empty", GROUPS, USERS), Some(Group { gid: 111, members: Vec::new() }));
+    assert_eq!(Group::parse("nobody", GROUPS, USERS), None);
+    assert!(group.has(5, 110) && group.has(33, 33) && !group.has(5, 5));
+}
+
+#[test]
+fn a_group_that_is_not_there_is_named() {
+    let folder = Folder::new("group");
+    let error = Socket::bind(&folder.0.join("sock"), Some("no-such-group-anywhere")).unwrap_err();
+    assert!(error.to_string().contains("no group `no-such-group-anywhere`"), "{error}");
+}

@@ -1,0 +1,363 @@
+//! `roamd relay`: ExaBGP's API process, between ExaBGP's pipes and the agent's socket.
+//!
+//! ExaBGP stops all BGP while its API process does not read, and ends itself when that process exits again and
+//! again. So this one does little: it always reads, never waits for either side, and outlives the agent. Nothing
+//! in ExaBGP expires a route either; so the relay keeps the agent's last wills in a [`Ledger`], and carries them
+//! out when no heartbeat came for the agent's lease. It knows no configuration and decides nothing: a will is
+//! a command that the agent wrote.
+//!
+//! [`Relay`] is the pure part: what was read and the time in, bytes and [`Effects`] out. In reading order: `ledger`
+//! (what stands, as values and as a journal), `wills` (carrying them out), `journal` (the ledger's file) and `process` (pipes, socket and timer; the only part with a runtime).
+//!
+//! Memory is bounded whatever either side does: lines, states and both queues have limits, and an agent that does
+//! not read loses its link rather than holding up ExaBGP.
+
+mod journal;
+mod ledger;
+mod process;
+mod wills;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::exabgp::{Lines, Reply};
+use crate::link::{self, Hello, LinkError, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
+use ledger::Change;
+use wills::Wills;
+
+pub use ledger::Ledger;
+pub use process::{RelayError, run};
+
+/// Who this relay is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its process id.
+    pub pid: u32,
+    /// The life of ExaBGP that it belongs to.
+    pub epoch: Option<String>,
+}
+
+/// The state of the relay.
+#[derive(Debug)]
+pub struct Relay {
+    identity: Identity,
+    link: Link,
+    from_exabgp: Lines,
+    from_agent: Lines,
+    to_exabgp: Outbox,
+    to_agent: Outbox,
+    /// The last state event of each neighbor, as ExaBGP wrote it.
+    states: BTreeMap<IpAddr, String>,
+    ledger: Ledger,
+    wills: Wills,
+    /// When the agent's last heartbeat came, or when this relay began.
+    heard_at: Instant,
+    /// Events that were not passed on over the present link.
+    skipped: u64,
+    /// Why an agent was refused, so that it is told once.
+    refused: Option<String>,
+    effects: Effects,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// No connection.
+    None,
+    /// Connected; the agent has not spoken yet, and nothing is sent.
+    Silent,
+    /// Both sides have greeted.
+    Open,
+    /// The agent is of another release; it is told so and hears nothing else.
+    Refused,
+}
+
+/// What the shell is to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Lines to append to the ledger's file, before anything is written to ExaBGP.
+    pub journal: Vec<u8>,
+    /// The link is to be closed.
+    pub unlink: bool,
+    /// What is worth a line in the log.
+    pub notices: Vec<Notice>,
+}
+
+/// Something worth a line in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// An agent was greeted.
+    AgentCame,
+    /// It is gone, or was given up.
+    AgentLeft(String),
+    /// The agent can't be understood; told once.
+    AgentRefused(String),
+    /// No heartbeat came in time: so many wills are carried out now.
+    LeaseEnded(usize),
+    /// They are, and ExaBGP refused so many of their lines.
+    WillsTold(usize, usize),
+    /// ExaBGP does not answer while the wills are carried out; it is asked again.
+    ExabgpSilent,
+}
+
+impl Relay {
+    /// The most bytes that wait for the agent. Beyond it the link is dropped.
+    pub const MAX_TO_AGENT: usize = 8 << 20;
+
+    /// With more than this waiting for the agent, events of UPDATEs are not passed on.
+    pub const CROWDED: usize = 1 << 18;
+
+    /// The most bytes that wait for ExaBGP: many times what an agent may have outstanding.
+    pub const MAX_TO_EXABGP: usize = 4 << 20;
+
+    /// The most neighbors whose state is kept, and the longest state.
+    const MAX_STATES: usize = 1_024;
+    const MAX_STATE: usize = 2_048;
+
+    /// Begins with what a predecessor in the same life of ExaBGP left in the ledger.
+    pub fn new(identity: Identity, ledger: Ledger, now: Instant) -> Self {
+        let mut to_exabgp = Outbox::default();
+        // Ends what a predecessor left half-written.
+        to_exabgp.buffer().extend_from_slice(b"# roamd relay\n");
+        Self {
+            identity,
+            link: Link::None,
+            from_exabgp: Lines::default(),
+            from_agent: Lines::default(),
+            to_exabgp,
+            to_agent: Outbox::default(),
+            states: BTreeMap::new(),
+            ledger,
+            wills: Wills::default(),
+            heard_at: now,
+            skipped: 0,
+            refused: None,
+            effects: Effects::default(),
+        }
+    }
+
+    /// What is to be done since the last call.
+    pub fn effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The ledger.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What waits to be written to ExaBGP.
+    pub fn to_exabgp(&self) -> &[u8] {
+        self.to_exabgp.waiting()
+    }
+
+    /// So many bytes of it were written.
+    pub fn wrote_to_exabgp(&mut self, bytes: usize) {
+        self.to_exabgp.advance(bytes);
+    }
+
+    /// What waits to be written to the agent.
+    pub fn to_agent(&self) -> &[u8] {
+        self.to_agent.waiting()
+    }
+
+    /// So many bytes of it were written.
+    pub fn wrote_to_agent(&mut self, bytes: usize) {
+        self.to_agent.advance(bytes);
+    }
+
+    /// When [`Self::tick`] has something to do if nothing else happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.wills.is_idle() { self.lease_ends() } else { self.wills.deadline() }
+    }
+
+    /// When the last wills are due, if there are any.
+    fn lease_ends(&self) -> Option<Instant> {
+        let lease = self.ledger.lease()?;
+        if self.ledger.due() == 0 { None } else { self.heard_at.checked_add(lease) }
+    }
+
+    /// Time passed; needed at [`Self::deadline`] only.
+    pub fn tick(&mut self, now: Instant) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if self.wills.is_idle() {
+            self.effects.notices.push(Notice::LeaseEnded(self.ledger.due()));
+            // An agent that hangs counts as gone. Its own commands are settled by the fence.
+            self.give_up("the agent sent no heartbeat for its lease");
+            self.fence(now);
+        } else if self.to_exabgp().is_empty() {
+            self.effects.notices.push(Notice::ExabgpSilent);
+            self.fence(now);
+        } else {
+            // It does not even read; asking again would only pile up.
+            self.wills.wait(now);
+        }
+    }
+
+    fn fence(&mut self, now: Instant) {
+        let text = self.wills.fence(now);
+        self.to_exabgp.buffer().extend_from_slice(text.as_bytes());
+    }
+
+    /// Takes what was read from ExaBGP.
+    pub fn heard(&mut self, bytes: &[u8], now: Instant) {
+        let mut lines = std::mem::take(&mut self.from_exabgp);
+        lines.feed(bytes, |line| self.line(line.filter(|line| line.len() <= link::MAX_LINE), now));
+        self.from_exabgp = lines;
+        if self.to_agent().len() > Self::MAX_TO_AGENT {
+            self.give_up("the agent does not read");
+        }
+    }
+
+    fn line(&mut self, line: Option<&[u8]>, now: Instant) {
+        let reply = line.map_or(Reply::Garbage, Reply::parse);
+        let text = line.map(String::from_utf8_lossy);
+        if let (Reply::State(told), Some(text)) = (&reply, &text)
+            && text.len() <= Self::MAX_STATE
+            && (self.states.contains_key(&told.address) || self.states.len() < Self::MAX_STATES)
+        {
+            self.states.insert(told.address, text.clone().into_owned());
+        }
+        match self.link {
+            Link::Open if reply == Reply::Event && self.to_agent().len() > Self::CROWDED => self.skipped += 1,
+            Link::Open => {
+                let message = text.map_or(ToAgent::Overlong, |text| ToAgent::Line(text.into_owned()));
+                link::encode(&message, self.to_agent.buffer());
+            }
+            Link::None | Link::Silent | Link::Refused => {
+                let next = self.wills.answer(&reply, &mut self.ledger, now);
+                self.to_exabgp.buffer().extend_from_slice(next.write.as_bytes());
+                if let Some(prefix) = next.willed {
+                    link::encode(&Change::Willed(prefix), &mut self.effects.journal);
+                }
+                if let Some((told, refused)) = next.finished {
+                    self.effects.notices.push(Notice::WillsTold(told, refused));
+                }
+            }
+        }
+    }
+
+    /// Connected to the agent's socket; it has not spoken yet.
+    pub fn linked(&mut self) {
+        self.link = Link::Silent;
+        self.from_agent = Lines::default();
+        self.to_agent.clear();
+        self.skipped = 0;
+    }
+
+    /// The connection has ended; `reason` says how that showed.
+    pub fn unlinked(&mut self, reason: &str) {
+        if self.link == Link::Open {
+            let skipped = match self.skipped {
+                0 => String::new(),
+                skipped => format!("; {skipped} events were not passed on"),
+            };
+            self.effects.notices.push(Notice::AgentLeft(format!("{reason}{skipped}")));
+        }
+        self.link = Link::None;
+        self.to_agent.clear();
+    }
+
+    fn give_up(&mut self, reason: &str) {
+        if self.link != Link::None {
+            self.effects.unlink = true;
+            self.unlinked(reason);
+        }
+    }
+
+    /// Takes what was read from the agent.
+    pub fn received(&mut self, bytes: &[u8], now: Instant) {
+        let mut lines = std::mem::take(&mut self.from_agent);
+        lines.feed(bytes, |line| self.message(line, now));
+        if self.link != Link::None {
+            self.from_agent = lines;
+        }
+    }
+
+    fn message(&mut self, line: Option<&[u8]>, now: Instant) {
+        // A line that is too long is no message.
+        let line = line.unwrap_or_default();
+        let result = match self.link {
+            Link::None | Link::Refused => return,
+            Link::Silent => link::first(line),
+            Link::Open => link::decode(line),
+        };
+        match (self.link, result) {
+            (Link::Silent, Ok(ToRelay::Welcome(welcome))) => self.open(&welcome, now),
+            (Link::Open, Ok(message)) => self.obey(message, now),
+            (Link::Silent, Err(error @ LinkError::Protocol { .. })) => {
+                // Our own version is in it, by which the agent can tell its operator.
+                self.hello();
+                self.link = Link::Refused;
+                self.refuse(error.to_string());
+            }
+            (Link::None | Link::Silent | Link::Open | Link::Refused, Ok(_) | Err(_)) => {
+                self.refuse("it sent something that is no message of the link".to_owned());
+                self.give_up("the agent can't be understood");
+            }
+        }
+    }
+
+    fn refuse(&mut self, reason: String) {
+        if self.refused.as_ref() != Some(&reason) {
+            self.refused = Some(reason.clone());
+            self.effects.notices.push(Notice::AgentRefused(reason));
+        }
+    }
+
+    fn hello(&mut self) {
+        let Identity { pid, epoch } = self.identity.clone();
+        let hello = ToAgent::Hello(Hello { protocol: PROTOCOL, pid, epoch });
+        link::encode(&hello, self.to_agent.buffer());
+    }
+
+    fn open(&mut self, welcome: &Welcome, now: Instant) {
+        self.link = Link::Open;
+        self.refused = None;
+        self.wills.stop();
+        // What an earlier agent asked, and what was left of the wills: this one finds out for itself.
+        self.to_exabgp.abandon();
+        self.effects.notices.push(Notice::AgentCame);
+        self.beat(welcome.lease_ms, now);
+        self.hello();
+        for message in link::holds(self.ledger.held()) {
+            link::encode(&message, self.to_agent.buffer());
+        }
+        for state in self.states.values() {
+            link::encode(&ToAgent::Line(state.clone()), self.to_agent.buffer());
+        }
+    }
+
+    fn obey(&mut self, message: ToRelay, now: Instant) {
+        match message {
+            ToRelay::Commands(text) => {
+                self.to_exabgp.buffer().extend_from_slice(text.as_bytes());
+                if self.to_exabgp().len() > Self::MAX_TO_EXABGP {
+                    self.to_exabgp.abandon();
+                    self.give_up("ExaBGP does not read, and the agent sends more and more");
+                }
+            }
+            ToRelay::Keep(keep) => self.change(&Change::Keep(keep)),
+            ToRelay::Forget(prefix) => self.change(&Change::Forget(prefix)),
+            ToRelay::Heartbeat { lease_ms } => self.beat(lease_ms, now),
+            ToRelay::Welcome(_) => self.give_up("the agent greeted twice"),
+        }
+    }
+
+    fn beat(&mut self, lease_ms: u64, now: Instant) {
+        self.heard_at = now;
+        if self.ledger.lease().map(link::millis) != Some(lease_ms) {
+            self.change(&Change::LeaseMs(lease_ms));
+        }
+    }
+
+    fn change(&mut self, change: &Change) {
+        self.ledger.apply(change);
+        link::encode(change, &mut self.effects.journal);
+    }
+}
+
+#[cfg(test)]
+mod tests;

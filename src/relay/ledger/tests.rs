@@ -1,0 +1,101 @@
+//! What is written is read again, in the same life of ExaBGP only, and as far as it got.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const EPOCH: &str = "41-1000-boot";
+
+fn prefix(number: u8) -> Prefix {
+    format!("198.51.100.{number}").parse().unwrap()
+}
+
+fn keep(number: u8, will: &[&str]) -> Change {
+    let will = will.iter().map(|&line| line.to_owned()).collect();
+    Change::Keep(Keep { prefix: prefix(number), rung: Some(1), will })
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let number = 0_u8..6;
+    prop_oneof![
+        (1_u64..100_000).prop_map(Change::LeaseMs),
+        (number.clone(), proptest::collection::vec("[ -~]{0,20}", 0..3), proptest::option::of(0_u32..5))
+            .prop_map(|(number, will, rung)| Change::Keep(Keep { prefix: prefix(number), rung, will })),
+        number.clone().prop_map(|number| Change::Willed(prefix(number))),
+        number.prop_map(|number| Change::Forget(prefix(number))),
+    ]
+}
+
+fn journal(changes: &[Change]) -> Vec<u8> {
+    let mut text = Ledger::default().text(EPOCH);
+    for change in changes {
+        link::encode(change, &mut text);
+    }
+    text
+}
+
+fn after(changes: &[Change]) -> Ledger {
+    let mut ledger = Ledger::default();
+    for change in changes {
+        ledger.apply(change);
+    }
+    ledger
+}
+
+proptest! {
+    #[test]
+    fn a_journal_and_its_shortest_form_are_read_alike(changes in proptest::collection::vec(change(), 0..40)) {
+        let ledger = after(&changes);
+        prop_assert_eq!(&Ledger::read(&journal(&changes), EPOCH), &ledger);
+        prop_assert_eq!(&Ledger::read(&ledger.text(EPOCH), EPOCH), &ledger);
+    }
+
+    #[test]
+    fn a_journal_cut_short_anywhere_is_read_up_to_its_last_whole_line(
+        changes in proptest::collection::vec(change(), 0..12),
+        cut in any::<proptest::sample::Index>(),
+    ) {
+        let text = journal(&changes);
+        let cut = cut.index(text.len() + 1);
+        let whole = text[..cut].split(|&byte| byte == b'\n').count() - 1;
+        let expected = if whole == 0 { Ledger::default() } else { after(&changes[..whole - 1]) };
+        prop_assert_eq!(Ledger::read(&text[..cut], EPOCH), expected);
+    }
+
+    #[test]
+    fn the_count_of_wills_is_the_number_of_wills(changes in proptest::collection::vec(change(), 0..40)) {
+        let ledger = after(&changes);
+        prop_assert_eq!(ledger.due(), ledger.wills().count());
+    }
+
+    #[test]
+    fn bytes_of_any_kind_are_an_empty_ledger(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        prop_assert!(Ledger::read(&bytes, EPOCH).is_empty());
+    }
+}
+
+#[test]
+fn another_life_of_exabgp_begins_empty() {
+    let text = journal(&[keep(1, &["announce"])]);
+    assert_eq!(Ledger::read(&text, EPOCH).len(), 1);
+    assert_eq!(Ledger::read(&text, "41-2000-boot"), Ledger::default());
+}
+
+#[test]
+fn a_will_is_due_once_until_it_is_kept_anew() {
+    let mut ledger = after(&[keep(1, &["announce one"]), keep(2, &[])]);
+    assert_eq!(ledger.wills().map(|(prefix, _)| prefix).collect::<Vec<_>>(), [prefix(1)]);
+    ledger.apply(&Change::Willed(prefix(1)));
+    assert_eq!(ledger.due(), 0);
+    ledger.apply(&keep(1, &["announce one"]));
+    assert_eq!(ledger.due(), 1);
+    ledger.apply(&Change::Forget(prefix(1)));
+    assert_eq!((ledger.due(), ledger.len()), (0, 1));
+}
+
+#[test]
+fn a_will_that_could_be_more_than_one_line_is_none() {
+    let ledger = after(&[keep(1, &["announce one\nshutdown", "announce \u{e9}", "announce two"])]);
+    let wills: Vec<&[String]> = ledger.wills().map(|(_, will)| will).collect();
+    assert_eq!(wills, [["announce two".to_owned()]]);
+}

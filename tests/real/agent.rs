@@ -1,0 +1,49 @@
+//! The agent as a process of its own, beside ExaBGP and its relay.
+
+use std::path::{Path, PathBuf};
+
+use crate::process::{Process, signal};
+
+/// `roamd run`, which may be ended and started again.
+pub(crate) struct Agent {
+    config: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Agent {
+    pub(crate) fn start(config: &Path, log: &Path) -> Self {
+        let mut agent = Self { config: config.to_path_buf(), log: log.to_path_buf(), process: None };
+        agent.restart();
+        agent
+    }
+
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Starts it after it was ended.
+    pub(crate) fn restart(&mut self) {
+        assert!(self.process.is_none(), "the agent runs");
+        let program = Path::new(env!("CARGO_BIN_EXE_roamd"));
+        self.process = Some(Process::start("roamd", program, &self.log, |command| {
+            command.arg("run").arg("--config").arg(&self.config);
+        }));
+    }
+
+    /// `kill -9`
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("the agent runs").kill();
+    }
+
+    /// SIGTERM; it must end in order.
+    pub(crate) fn terminate(&mut self) {
+        let status = self.process.take().expect("the agent runs").terminate();
+        assert!(status.success(), "{status}");
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(name, self.process.as_ref().expect("the agent runs").pid());
+    }
+}

@@ -1,0 +1,111 @@
+//! Nobody vouches for the routes: the relay lowers them to `unsure` when the agent's lease ends, and the returning
+//! agent takes them back without a flap.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::agreement::{ACTIVE, STANDBY, UNSURE, Wanted, db, prefixes, web};
+use crate::exabgp::Version;
+use crate::lab::{Lab, Plan, VMS};
+use crate::process::signal;
+use crate::{on_each_exabgp, wait};
+
+on_each_exabgp! {
+    routes_without_an_agent_fall_to_unsure_and_come_back_without_a_withdraw,
+    an_agent_that_hangs_counts_as_gone,
+    a_relay_that_was_respawned_still_knows_the_last_wills,
+    a_vm_that_left_while_the_lease_ran_out_is_withdrawn_by_the_next_agent,
+    a_living_agent_keeps_its_lease,
+}
+
+const SHORT: &str = "{transport: relay, socket: 'SOCKET', lease: 2s}";
+
+fn at_the_switch(lab: &Lab, wanted: impl IntoIterator<Item = Wanted>) {
+    let wanted: Vec<Wanted> = wanted.into_iter().collect();
+    let wanted: Vec<&Wanted> = wanted.iter().collect();
+    wait::until("the switch has the routes", || lab.switch_has(&wanted));
+}
+
+/// Two VMs that run, one of them frozen.
+fn start(version: Version) -> Lab {
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web", "db"], config: VMS }, SHORT);
+    lab.libvirtd.virsh(&["suspend", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(STANDBY)]);
+    lab
+}
+
+fn routes_without_an_agent_fall_to_unsure_and_come_back_without_a_withdraw(version: Version) {
+    let mut lab = start(version);
+    let mark = lab.bird.mark();
+    let killed = Instant::now();
+    lab.agent().kill();
+    at_the_switch(&lab, web(UNSURE).into_iter().chain(db(STANDBY)));
+    assert!(
+        killed.elapsed() >= Duration::from_millis(1_400),
+        "the lease is 2 s, less a quarter since the last beat"
+    );
+    assert_eq!(lab.bird.announced_since(mark), prefixes(&web(UNSURE)), "what is below stays as it is");
+
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..], &db(STANDBY)]);
+    assert_eq!(lab.bird.removed_since(mark), [].into());
+    lab.another_reconcile_sends_nothing();
+}
+
+fn an_agent_that_hangs_counts_as_gone(version: Version) {
+    let mut lab = start(version);
+    let mark = lab.bird.mark();
+    lab.agent().signal("STOP");
+    at_the_switch(&lab, web(UNSURE).into_iter().chain(db(STANDBY)));
+    lab.agent().signal("CONT");
+    lab.agrees_on([&web(ACTIVE)[..], &db(STANDBY)]);
+    assert_eq!(lab.bird.removed_since(mark), [].into());
+    lab.another_reconcile_sends_nothing();
+}
+
+fn a_relay_that_was_respawned_still_knows_the_last_wills(version: Version) {
+    let mut lab = start(version);
+    let mark = lab.bird.mark();
+    let old = lab.exabgp.agent();
+    lab.agent().kill();
+    signal("KILL", old);
+    lab.exabgp.agent_after(old);
+    at_the_switch(&lab, web(UNSURE).into_iter().chain(db(STANDBY)));
+
+    // Carried out once: another respawn has nothing to say.
+    let told = lab.bird.mark();
+    let old = lab.exabgp.agent();
+    signal("KILL", old);
+    lab.exabgp.agent_after(old);
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..], &db(STANDBY)]);
+    assert_eq!(lab.bird.announced_since(told), prefixes(&web(ACTIVE)));
+    assert_eq!(lab.bird.removed_since(mark), [].into());
+    lab.another_reconcile_sends_nothing();
+}
+
+fn a_vm_that_left_while_the_lease_ran_out_is_withdrawn_by_the_next_agent(version: Version) {
+    let mut lab = start(version);
+    let mark = lab.bird.mark();
+    lab.agent().kill();
+    lab.libvirtd.virsh(&["destroy", "web"]);
+    at_the_switch(&lab, web(UNSURE).into_iter().chain(db(STANDBY)));
+    lab.agent().restart();
+    lab.agrees_on([&db(STANDBY)[..]]);
+    assert_eq!(lab.bird.removed_since(mark), prefixes(&web(ACTIVE)));
+    lab.another_reconcile_sends_nothing();
+}
+
+fn a_living_agent_keeps_its_lease(version: Version) {
+    let lab = start(version);
+    let mark = lab.bird.mark();
+    // Three leases go by, and the agent lives.
+    let until = Instant::now() + Duration::from_secs(6);
+    wait::until("three leases have passed", || {
+        if Instant::now() < until { Err("not yet".to_owned()) } else { Ok(()) }
+    });
+    assert_eq!((lab.bird.removed_since(mark), lab.bird.announced_since(mark)), ([].into(), [].into()));
+    let log = fs::read_to_string(lab.exabgp.agent_log()).expect("the relay logs");
+    assert!(log.contains("the agent is connected"), "{log}");
+    assert!(!log.contains("lease has ended"), "{log}");
+}
