@@ -185,7 +185,7 @@ impl Plan {
         self.open = 0;
         for entry in self.entries.values_mut() {
             if entry.open.take().is_some() {
-                entry.held = Held::Unknown;
+                entry.doubt();
             }
         }
     }

@@ -50,6 +50,8 @@ pub(super) struct Entry {
     pub(super) withdrawn_once: bool,
     /// The route as it was last announced.
     pub(super) last: Option<Route>,
+    /// The route as it was found in ExaBGP's table before it was withdrawn.
+    found: Option<FoundRoute>,
 }
 
 impl Entry {
@@ -63,6 +65,7 @@ impl Entry {
             held_back: false,
             withdrawn_once: false,
             last: None,
+            found: None,
         }
     }
 
@@ -99,9 +102,16 @@ impl Entry {
         wait
     }
 
+    /// Nobody knows what is held; what was found there is remembered for those who look.
+    pub(super) fn doubt(&mut self) {
+        if let Held::Found(found) = std::mem::replace(&mut self.held, Held::Unknown) {
+            self.found = Some(found);
+        }
+    }
+
     /// The withdraw was acknowledged, and is to be sent once more when its time has come.
     pub(super) fn repeat_withdraw(&mut self, last: Option<Route>) {
-        self.held = Held::Unknown;
+        self.doubt();
         self.withdrawn_once = true;
         self.held_back = true;
         self.last = last;
@@ -129,7 +139,7 @@ impl Entry {
                 Held::Route(route) => Progress::Withdrawing { last: Some(route), found: None },
                 Held::Found(found) => Progress::Withdrawing { last: self.last.as_ref(), found: Some(found) },
                 Held::Nothing | Held::Unknown => {
-                    Progress::Withdrawing { last: self.last.as_ref(), found: None }
+                    Progress::Withdrawing { last: self.last.as_ref(), found: self.found.as_ref() }
                 }
             },
         }

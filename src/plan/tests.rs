@@ -105,8 +105,13 @@ fn prepends_that_no_neighbor_is_sent_are_not_missed_in_the_table() {
 #[test]
 fn a_route_of_ours_that_nobody_wants_is_withdrawn() {
     let mut plan = Plan::new(Some(REPEAT));
+    let now = Instant::now();
     plan.ready(vec![found(9, Rung::Active)], &[]);
-    assert_eq!(plan.next(Instant::now()), [withdraw(9, None)]);
+    assert_eq!(acknowledge(&mut plan, now), [withdraw(9, None)]);
+    let shown = Progress::Withdrawing { last: None, found: Some(&found(9, Rung::Active)) };
+    assert_eq!(plan.progress(prefix(9)), Some(shown), "until the withdraw is repeated");
+    assert_eq!(acknowledge(&mut plan, later(now, 600)), [withdraw(9, None)]);
+    assert_eq!(plan.progress(prefix(9)), None);
 }
 
 #[test]
