@@ -30,7 +30,7 @@ use crate::route::Prefix;
 use crate::snapshot::{ConfigStatus, Snapshot};
 use crate::vm::{Presence, Uuid};
 use clock::Clock;
-use health::Health;
+use health::{Health, Lists};
 use heartbeat::Heartbeat;
 use publish::{Publisher, State};
 
@@ -110,7 +110,7 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
             loaded_at: now,
             errors: Vec::new(),
         },
-        not_ready: health.not_ready(config, false, false),
+        not_ready: health.not_ready(config, Lists::NoneYet, false),
         libvirt: health.libvirt,
         exabgp: health.exabgp,
         vms: BTreeMap::new(),
@@ -248,7 +248,7 @@ impl Agent {
         let effects = self.mobility.tick(Instant::now());
         if self.mobility.is_lapsed() && !was_lapsed {
             let lease = humantime::format_duration(self.config.libvirt.lease);
-            warn!(%lease, "libvirt has been unreachable for its lease: routes fall to unsure");
+            warn!(%lease, "libvirt has told nothing for its lease: routes fall to unsure");
         }
         self.apply(effects, None);
     }
@@ -369,6 +369,9 @@ impl Agent {
             }
             exabgp::Report::InDoubt { reason } => {
                 warn!(%reason, "what ExaBGP did is unknown: its table is read again");
+                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
+                    self.health.exabgp.since = Some(self.clock.stamp(Instant::now()));
+                }
                 self.health.exabgp.connected = false;
                 self.health.exabgp.error = Some(reason);
                 self.plan.in_doubt();

@@ -48,8 +48,10 @@ pub struct Mobility {
     found: BTreeMap<Prefix, Rung>,
     table_known: bool,
     listed: bool,
-    /// Since when no list of libvirt's could be had.
+    /// Since when libvirt is known to be out of reach.
     lost_since: Option<Instant>,
+    /// When the last list was asked for that was answered.
+    listed_at: Instant,
     lapsed: bool,
 }
 
@@ -103,6 +105,7 @@ impl Mobility {
             table_known: false,
             listed: false,
             lost_since: Some(now),
+            listed_at: now,
             lapsed: false,
         }
     }
@@ -141,6 +144,7 @@ impl Mobility {
             effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
         }
         self.lost_since = None;
+        self.listed_at = asked_at;
         self.lapsed = false;
         let inherited = self.inherited(vms, first);
         let seen: BTreeSet<Uuid> = vms.iter().map(|sighting| sighting.uuid).collect();
@@ -215,7 +219,7 @@ impl Mobility {
             }
             self.note(uuid, before, Cause::Settled, now, &mut effects);
         }
-        if !self.lapsed && self.lease_ends().is_some_and(|at| at <= now) {
+        if !self.lapsed && self.lease_ends() <= now {
             self.lapsed = true;
             effects.touched.extend(self.claims.keys().cloned());
             effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
@@ -227,7 +231,7 @@ impl Mobility {
     pub fn deadline(&self) -> Option<Instant> {
         let settle = self.config.mobility.settle;
         let settling = self.tracks.values().filter_map(|track| track.settles_at(settle)).min();
-        let lease = if self.lapsed { None } else { self.lease_ends() };
+        let lease = (!self.lapsed).then(|| self.lease_ends());
         [settling, lease].into_iter().flatten().min()
     }
 
@@ -241,8 +245,15 @@ impl Mobility {
         self.lapsed
     }
 
-    fn lease_ends(&self) -> Option<Instant> {
-        self.lost_since.map(|since| since + self.config.libvirt.lease)
+    /// Since when libvirt has told nothing that can be trusted. A connection that stands while its lists fail or
+    /// hang is as good as none: two are missed before that counts.
+    fn silent_since(&self) -> Instant {
+        let overdue = self.listed_at + 2 * self.config.libvirt.resync;
+        self.lost_since.map_or(overdue, |lost| lost.min(overdue))
+    }
+
+    fn lease_ends(&self) -> Instant {
+        self.silent_since() + self.config.libvirt.lease
     }
 
     /// A list or a look shows the VM; `found` is what its addresses stand on, where it is shown for the first time.
@@ -266,7 +277,8 @@ impl Mobility {
         }
         track.state = Some(sighting.state);
         track.in_doubt = false;
-        track.first_sight = found.is_some();
+        // Lists alone, however many, leave it to ExaBGP's table to say what was before.
+        track.first_sight = found.is_some() || (track.first_sight && !self.table_known);
         let told = match found {
             Some(found) => track.first_judgement(sighting.state, sighting.role, found),
             None => track.judgement(sighting.state, sighting.role),
@@ -298,6 +310,9 @@ impl Mobility {
         if let Some(track) = self.tracks.get_mut(&uuid) {
             if !matches!(cause, Cause::Listed(_)) {
                 track.first_sight = false;
+            }
+            if matches!(cause, Cause::Event(_)) {
+                track.guess = false;
             }
             track.take(told, at, settle);
         }

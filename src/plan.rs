@@ -28,12 +28,6 @@ pub const WINDOW: usize = 25;
 /// How long a withdraw is remembered, to be repeated when a session comes up.
 const RECENT: Duration = Duration::from_secs(120);
 
-/// The first wait before a refused step is tried again; it doubles up to [`RETRY_MAX`].
-const RETRY: Duration = Duration::from_secs(1);
-
-/// The longest wait before a refused step is tried again.
-const RETRY_MAX: Duration = Duration::from_secs(60);
-
 /// One thing that ExaBGP is to be told. A changed attribute is one announce (BGP's implicit replace).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -100,6 +94,8 @@ pub enum Progress<'a> {
         last: Option<&'a Route>,
         /// As it was found there.
         found: Option<&'a FoundRoute>,
+        /// Why ExaBGP refused to take it back; it is tried again.
+        failure: Option<&'a str>,
     },
 }
 
@@ -159,7 +155,7 @@ impl Plan {
         for (prefix, entry) in &mut self.entries {
             entry.open = None;
             entry.failure = None;
-            entry.held_back = false;
+            entry.not_before = None;
             // What is not shown may still be on its way to a peer: a withdraw that was open is sent again.
             entry.held = match table.remove(prefix) {
                 Some(found) => Held::Found(found),
@@ -230,9 +226,15 @@ impl Plan {
                 entry.failure = None;
                 self.withdrawn(prefix, last, now);
             }
-            (Outcome::Refused(reason), _) => {
-                let wait = entry.refused(reason, RETRY, RETRY_MAX);
-                self.later.insert((now + wait, prefix));
+            (Outcome::Refused(reason), step) => {
+                // A step may be several lines, one for each kind of session, of which some were taken.
+                entry.doubt();
+                if entry.step(prefix).as_ref() == Some(&step) {
+                    let at = entry.refused(reason, now);
+                    self.later.insert((at, prefix));
+                } else {
+                    self.enqueue(prefix);
+                }
             }
         }
     }
@@ -245,7 +247,7 @@ impl Plan {
             let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Nothing));
             // What is open, or held for another reason, is on its way to a withdraw of its own.
             if entry.desired.is_none() && entry.open.is_none() && entry.held == Held::Nothing {
-                entry.repeat_withdraw(last.clone());
+                entry.repeat_withdraw(last.clone(), now + repeat);
                 self.later.insert((now + repeat, *prefix));
             }
         }
@@ -299,7 +301,7 @@ impl Plan {
         entry.desired = route;
         // A new intent is not held back by an older one's refusal or repeat.
         entry.failure = None;
-        entry.held_back = false;
+        entry.not_before = None;
         entry.withdrawn_once = false;
         self.push(prefix);
     }
@@ -335,8 +337,10 @@ impl Plan {
                 break;
             }
             self.later.pop_first();
-            if let Some(entry) = self.entries.get_mut(&prefix) {
-                entry.held_back = false;
+            if let Some(entry) = self.entries.get_mut(&prefix)
+                && entry.not_before.is_some_and(|time| time <= now)
+            {
+                entry.not_before = None;
                 self.push(prefix);
             }
         }
@@ -349,7 +353,7 @@ impl Plan {
         match self.repeat {
             Some(wait) if !entry.withdrawn_once && entry.desired.is_none() => {
                 let last = entry.last.take();
-                entry.repeat_withdraw(last);
+                entry.repeat_withdraw(last, now + wait);
                 self.later.insert((now + wait, prefix));
             }
             Some(_) | None => {

@@ -6,7 +6,31 @@ use std::net::IpAddr;
 use super::clock::Clock;
 use crate::config::{Config, Transport};
 use crate::exabgp::{Neighbor, NeighborState};
+use crate::mobility::Mobility;
 use crate::snapshot::{ExabgpStatus, LibvirtStatus, NeighborView, NotReady};
+
+/// Whether libvirt lists its domains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lists {
+    /// None in this agent's life.
+    NoneYet,
+    /// As they should.
+    Come,
+    /// Not for longer than libvirt's lease.
+    Overdue,
+}
+
+impl Lists {
+    pub(super) const fn of(mobility: &Mobility) -> Self {
+        if !mobility.is_listed() {
+            Self::NoneYet
+        } else if mobility.is_lapsed() {
+            Self::Overdue
+        } else {
+            Self::Come
+        }
+    }
+}
 
 /// What is known of libvirt and ExaBGP as services.
 #[derive(Debug)]
@@ -61,14 +85,20 @@ impl Health {
     }
 
     /// Why the agent is not ready, libvirt first.
-    pub(super) fn not_ready(&self, config: &Config, listed: bool, settled: bool) -> Vec<NotReady> {
+    pub(super) fn not_ready(&self, config: &Config, lists: Lists, settled: bool) -> Vec<NotReady> {
         let mut reasons = Vec::new();
         let mut add = |part, reason: String| reasons.push(NotReady { part, reason });
-        if !self.libvirt.connected {
-            let error = self.libvirt.error.as_deref().unwrap_or("not connected yet");
-            add("libvirt", format!("{}: {error}", self.libvirt.uri));
-        } else if !listed {
-            add("libvirt", "its domains have not been listed yet".to_owned());
+        let libvirt = match (self.libvirt.connected, lists) {
+            (true, Lists::Come) => None,
+            (true, Lists::NoneYet) => Some("its domains have not been listed yet".to_owned()),
+            (true, Lists::Overdue) => Some("it is connected, but gives no list of its domains".to_owned()),
+            (false, _) => {
+                let error = self.libvirt.error.as_deref().unwrap_or("not connected yet");
+                Some(format!("{}: {error}", self.libvirt.uri))
+            }
+        };
+        if let Some(reason) = libvirt {
+            add("libvirt", reason);
         }
         if !self.exabgp.connected {
             let error = self.exabgp.error.as_deref().unwrap_or("it has not answered yet");
@@ -93,7 +123,10 @@ impl Health {
             add("neighbors", "no BGP session is up".to_owned());
         }
         let local_as = config.bgp.local_as.get();
-        for neighbor in ours().filter(|neighbor| neighbor.local_asn != local_as) {
+        // One that is down may be there no longer.
+        let differs =
+            |neighbor: &&Neighbor| neighbor.state != NeighborState::Down && neighbor.local_asn != local_as;
+        for neighbor in ours().filter(differs) {
             let (address, session) = (neighbor.address, neighbor.local_asn);
             add(
                 "neighbors",

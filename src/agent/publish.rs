@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::clock::Clock;
-use super::health::Health;
+use super::health::{Health, Lists};
 use crate::config::Config;
 use crate::mobility::{Known, Mobility};
 use crate::plan::{Plan, Progress};
@@ -85,7 +85,7 @@ impl Publisher {
 
     fn put_out(&self, state: &State<'_>, changed: bool) {
         let settled = state.plan.is_settled();
-        let not_ready = state.health.not_ready(state.config, state.mobility.is_listed(), settled);
+        let not_ready = state.health.not_ready(state.config, Lists::of(state.mobility), settled);
         let last = self.snapshots.borrow().clone();
         let same = !changed
             && last.not_ready == not_ready
@@ -185,7 +185,10 @@ impl State<'_> {
             Progress::Pending(route) => (Some(route), RouteState::Pending, None),
             Progress::Announced(route) => (Some(route), RouteState::Announced, None),
             Progress::Failed(route, reason) => (Some(route), RouteState::Failed, Some(reason.to_owned())),
-            Progress::Withdrawing { last, .. } => (last, RouteState::Withdrawing, None),
+            Progress::Withdrawing { last, failure: None, .. } => (last, RouteState::Withdrawing, None),
+            Progress::Withdrawing { last, failure: Some(reason), .. } => {
+                (last, RouteState::Failed, Some(reason.to_owned()))
+            }
         };
         let since = last
             .filter(|last| last.state == state && route.is_none_or(|route| route.rung == last.preference))
@@ -198,7 +201,7 @@ impl State<'_> {
             attributes: Arc::clone(&route.attributes),
             state,
             since,
-            error,
+            error: error.clone(),
         };
         match (route, progress) {
             (Some(route), _) => Some(Arc::new(view(route))),
@@ -210,7 +213,7 @@ impl State<'_> {
                 attributes: Arc::new(found.attributes.clone()),
                 state,
                 since,
-                error: None,
+                error,
             })),
             // A withdraw that is only repeated: what it was is shown until it is done.
             (None, _) => last.cloned(),

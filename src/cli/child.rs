@@ -2,20 +2,25 @@
 //!
 //! ExaBGP respawns a child that exits, and after five respawns in a minute it ends itself, and every route
 //! with it. So the faults are logged, what ExaBGP says is read and thrown away (an undrained child blocks
-//! ExaBGP until its sessions die), and `SIGHUP` tries again. The retry is an exec of the same program: process
-//! id and pipes stay, everything else is fresh.
+//! ExaBGP until its sessions die), and the file is looked at again every few seconds, and at `SIGHUP`. A new start
+//! is an exec of the same program: process id and pipes stay, everything else is fresh.
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::process::{CommandExt as _, parent_id};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::Exit;
+use crate::config::Config;
+
+/// How often the configuration is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What ended the wait.
 enum Wake {
@@ -45,9 +50,9 @@ pub(super) fn is_exabgps(config: &Path) -> bool {
 }
 
 /// Waits, draining stdin, until the configuration may have been mended, ExaBGP is gone, or a stop is asked for.
-pub(super) fn wait_for_mending() -> Exit {
-    warn!("this is ExaBGP's child: it stays, and tries again on SIGHUP");
-    let wake = match wait() {
+pub(super) fn wait_for_mending(config: &Path) -> Exit {
+    warn!("this is ExaBGP's child: it stays, and starts when the configuration is mended");
+    let wake = match wait(config) {
         Ok(wake) => wake,
         Err(error) => {
             error!(%error, "waiting for signals failed");
@@ -61,11 +66,9 @@ pub(super) fn wait_for_mending() -> Exit {
             Exit::Configuration
         }
         Wake::Retry => {
-            let mut arguments = std::env::args_os();
-            // The path that this program was found by: an upgrade in place is picked up as well.
-            let program = std::env::current_exe().or_else(|_| {
-                arguments.next().map(Into::into).ok_or_else(|| io::Error::other("no program name"))
-            });
+            // By its path first, so that a program that was upgraded in place is picked up.
+            let by_path = std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute());
+            let program = by_path.map_or_else(std::env::current_exe, Ok);
             let error = match program {
                 Ok(program) => Command::new(program).args(std::env::args_os().skip(1)).exec(),
                 Err(error) => error,
@@ -76,7 +79,7 @@ pub(super) fn wait_for_mending() -> Exit {
     }
 }
 
-fn wait() -> io::Result<Wake> {
+fn wait(config: &Path) -> io::Result<Wake> {
     let (ended, end_of_file) = tokio::sync::oneshot::channel::<()>();
     std::thread::Builder::new().name("drain".to_owned()).spawn(move || {
         drain();
@@ -90,8 +93,14 @@ fn wait() -> io::Result<Wake> {
             Ok(signal) => signal.recv().await,
             Err(_) => std::future::pending().await,
         };
-        // Cancel-safe: signals and the end of file stay signalled until they are taken.
+        let mended = async {
+            while Config::load(config).is_err() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        // Cancel-safe: nothing is taken up again after one branch has won.
         Ok(tokio::select! {
+            () = mended => Wake::Retry,
             _ = next(&mut hangup) => Wake::Retry,
             _ = next(&mut terminate) => Wake::Stop,
             _ = next(&mut interrupt) => Wake::Stop,

@@ -53,7 +53,7 @@ pub(super) fn run(path: &Path) -> Exit {
                 return Exit::Configuration;
             }
             logging::start(Log { level: LogLevel::Info, format: LogFormat::Text });
-            return child::wait_for_mending();
+            return child::wait_for_mending(path);
         }
     };
     logging::start(config.log);

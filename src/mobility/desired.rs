@@ -68,7 +68,7 @@ impl Mobility {
             },
         };
         // What was told since libvirt was lost is as good as ever.
-        let stale = track.informed_at.is_none_or(|at| self.lost_since.is_some_and(|lost| at <= lost));
+        let stale = track.informed_at.is_none_or(|at| at <= self.silent_since());
         Some(if self.lapsed && stale { rung.max(Rung::Unsure) } else { rung })
     }
 

@@ -30,7 +30,13 @@ impl Host {
         host
     }
 
-    fn unlisted(config: Config) -> Self {
+    /// Lists come when a test gives them, and are never overdue.
+    fn unlisted(mut config: Config) -> Self {
+        config.libvirt.resync = Duration::from_secs(86_400);
+        Self::with_resync(config)
+    }
+
+    fn with_resync(config: Config) -> Self {
         let now = Instant::now();
         Self { mobility: Mobility::new(Arc::new(config), now), now }
     }
@@ -116,7 +122,11 @@ fn the_settle_time_counts_from_the_arrival_and_not_from_the_second_resumed() {
     assert_eq!(host.presence(), Presence::Arrived);
     host.pass(Duration::from_secs(1));
     assert_eq!(host.presence(), Presence::Present);
-    assert_eq!(host.mobility.deadline(), None);
+    let deadline = host.mobility.deadline();
+    assert!(
+        deadline > Some(host.now + Duration::from_secs(80_000)),
+        "only libvirt's silence is left: {deadline:?}"
+    );
 }
 
 #[test]
@@ -386,6 +396,33 @@ fn libvirt_gone_past_its_lease_lowers_what_is_above_unsure_and_nothing_else() {
     standby.mobility.libvirt_lost(standby.now);
     standby.pass(Duration::from_secs(60));
     assert_eq!(standby.rung(), Some(Rung::Standby));
+}
+
+#[test]
+fn a_connection_without_lists_is_as_good_as_none() {
+    let mut config = sample::config([sample::configured("web-1", &["198.51.100.10"])]);
+    config.libvirt.resync = Duration::from_secs(30);
+    config.mobility.settle = Duration::from_secs(3_600);
+    let mut host = Host::with_resync(config);
+    host.list(&[RUNNING]);
+    host.pass(Duration::from_secs(119));
+    assert_eq!(host.rung(), Some(Rung::Active));
+    let effects = host.pass(Duration::from_secs(1));
+    assert_eq!((effects.touched, host.rung()), (BTreeSet::from([web()]), Some(Rung::Unsure)));
+    host.list(&[RUNNING]);
+    assert_eq!(host.rung(), Some(Rung::Active));
+}
+
+#[test]
+fn a_vm_that_was_executing_when_it_was_missed_is_on_the_side_that_the_job_tells() {
+    let mut host = Host::empty();
+    host.event(UNPAUSED);
+    let effects = host.list(&[MIGRATING]);
+    assert_eq!((host.presence(), effects.look), (Presence::Departing, BTreeSet::from([VM])));
+    host.look(MIGRATING, Some(crate::vm::MigrationRole::Destination));
+    assert_eq!(host.presence(), Presence::Incoming);
+    host.event(ARRIVES);
+    assert_eq!(host.presence(), Presence::Arrived);
 }
 
 #[test]

@@ -132,9 +132,6 @@ impl Track {
                 self.become_(presence, at);
             }
         }
-        if !matches!(told, Told::Keep) && self.presence != Some(Presence::Incoming) {
-            self.guess = false;
-        }
     }
 
     fn begin(&mut self, at: Instant) {
@@ -175,6 +172,7 @@ impl Track {
             (Standing::Migrating, Some(Rung::Leaving)) => Told::Stands(Presence::Departing),
             (Standing::Migrating, Some(Rung::Arrived | Rung::Active | Rung::Unsure)) => {
                 // It executed here, so unless libvirt says otherwise it is on its way out.
+                self.guess = role.is_none();
                 side(role, Presence::Departing)
             }
             (Standing::Migrating, None) => {
@@ -187,19 +185,16 @@ impl Track {
 
     /// What a state says in the light of what is known.
     pub(super) fn judgement(&mut self, state: VmState, role: Option<MigrationRole>) -> Told {
+        let guessed = std::mem::take(&mut self.guess);
         match (of_state(state), self.presence) {
             (Standing::Sure(told), _) => told,
-            (Standing::Migrating, Some(Presence::Incoming)) if self.guess => {
+            (Standing::Migrating, Some(Presence::Incoming | Presence::Departing)) if !guessed => Told::Keep,
+            (Standing::Migrating, presence) => {
                 self.guess = role.is_none();
-                side(role, Presence::Incoming)
-            }
-            (Standing::Migrating, Some(Presence::Incoming | Presence::Departing)) => Told::Keep,
-            (Standing::Migrating, Some(Presence::Arrived | Presence::Present)) => {
-                side(role, Presence::Departing)
-            }
-            (Standing::Migrating, Some(Presence::Frozen | Presence::Absent) | None) => {
-                self.guess = role.is_none();
-                side(role, Presence::Incoming)
+                let executed =
+                    presence.is_some_and(Presence::executes) || presence == Some(Presence::Departing);
+                // It executed here, so unless libvirt says otherwise it is on its way out.
+                side(role, if executed { Presence::Departing } else { Presence::Incoming })
             }
             (Standing::StartingUp, Some(Presence::Incoming)) => Told::Keep,
             (Standing::StartingUp, _) => Told::Stands(Presence::Absent),

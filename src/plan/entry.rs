@@ -1,9 +1,15 @@
 //! One prefix of the plan: what is wanted, what ExaBGP is believed to hold, what is open.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{FoundRoute, Progress, Step};
 use crate::route::{Prefix, Route, Rung};
+
+/// The first wait before a refused step is tried again; it doubles up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The longest wait before a refused step is tried again.
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// How urgent a step is; the smaller, the sooner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,8 +50,8 @@ pub(super) struct Entry {
     /// Its place in the queue.
     pub(super) queued: Option<(Class, u64)>,
     pub(super) failure: Option<Failure>,
-    /// Waits for its time before the next step.
-    pub(super) held_back: bool,
+    /// Waits for this time before the step that is due is sent again.
+    pub(super) not_before: Option<Instant>,
     /// The withdraw was acknowledged once and is to be repeated.
     pub(super) withdrawn_once: bool,
     /// The route as it was last announced.
@@ -62,7 +68,7 @@ impl Entry {
             open: None,
             queued: None,
             failure: None,
-            held_back: false,
+            not_before: None,
             withdrawn_once: false,
             last: None,
             found: None,
@@ -71,7 +77,7 @@ impl Entry {
 
     /// What is to be done now, if anything.
     pub(super) fn step(&self, prefix: Prefix) -> Option<Step> {
-        if self.open.is_some() || (self.held_back && (self.desired.is_none() || self.failure.is_some())) {
+        if self.open.is_some() || self.not_before.is_some() {
             return None;
         }
         match (&self.desired, &self.held) {
@@ -94,12 +100,13 @@ impl Entry {
         }
     }
 
-    /// Keeps why the step was refused; returns how long to wait before the next try.
-    pub(super) fn refused(&mut self, reason: String, first: Duration, longest: Duration) -> Duration {
-        let wait = self.failure.as_ref().map_or(first, |failure| (failure.wait * 2).min(longest));
+    /// Keeps why the step was refused; returns when it may be tried again.
+    pub(super) fn refused(&mut self, reason: String, now: Instant) -> Instant {
+        let wait = self.failure.as_ref().map_or(RETRY, |failure| (failure.wait * 2).min(RETRY_MAX));
         self.failure = Some(Failure { reason, wait });
-        self.held_back = true;
-        wait
+        let at = now + wait;
+        self.not_before = Some(at);
+        at
     }
 
     /// Nobody knows what is held; what was found there is remembered for those who look.
@@ -110,10 +117,10 @@ impl Entry {
     }
 
     /// The withdraw was acknowledged, and is to be sent once more when its time has come.
-    pub(super) fn repeat_withdraw(&mut self, last: Option<Route>) {
+    pub(super) fn repeat_withdraw(&mut self, last: Option<Route>, at: Instant) {
         self.doubt();
         self.withdrawn_once = true;
-        self.held_back = true;
+        self.not_before = Some(at);
         self.last = last;
     }
 
@@ -135,13 +142,15 @@ impl Entry {
             (Some(route), Some(failure)) => Progress::Failed(route, &failure.reason),
             (Some(route), None) if self.open.is_none() && self.held.is(route) => Progress::Announced(route),
             (Some(route), None) => Progress::Pending(route),
-            (None, _) => match &self.held {
-                Held::Route(route) => Progress::Withdrawing { last: Some(route), found: None },
-                Held::Found(found) => Progress::Withdrawing { last: self.last.as_ref(), found: Some(found) },
-                Held::Nothing | Held::Unknown => {
-                    Progress::Withdrawing { last: self.last.as_ref(), found: self.found.as_ref() }
-                }
-            },
+            (None, failure) => {
+                let failure = failure.as_ref().map(|failure| failure.reason.as_str());
+                let (last, found) = match &self.held {
+                    Held::Route(route) => (Some(route), None),
+                    Held::Found(found) => (self.last.as_ref(), Some(found)),
+                    Held::Nothing | Held::Unknown => (self.last.as_ref(), self.found.as_ref()),
+                };
+                Progress::Withdrawing { last, found, failure }
+            }
         }
     }
 }

@@ -108,7 +108,7 @@ fn a_route_of_ours_that_nobody_wants_is_withdrawn() {
     let now = Instant::now();
     plan.ready(vec![found(9, Rung::Active)], &[]);
     assert_eq!(acknowledge(&mut plan, now), [withdraw(9, None)]);
-    let shown = Progress::Withdrawing { last: None, found: Some(&found(9, Rung::Active)) };
+    let shown = Progress::Withdrawing { last: None, found: Some(&found(9, Rung::Active)), failure: None };
     assert_eq!(plan.progress(prefix(9)), Some(shown), "until the withdraw is repeated");
     assert_eq!(acknowledge(&mut plan, later(now, 600)), [withdraw(9, None)]);
     assert_eq!(plan.progress(prefix(9)), None);
@@ -251,6 +251,61 @@ fn a_refused_step_is_shown_and_tried_again_with_growing_patience() {
     }
     acknowledge(&mut plan, now);
     assert_eq!(plan.progress(prefix(1)), Some(Progress::Announced(&route(1, Rung::Active))));
+}
+
+#[test]
+fn a_step_that_was_refused_by_some_may_have_been_taken_by_others() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    plan.next(now);
+    plan.settled(prefix(1), Outcome::Refused("the second of two lines".to_owned()), now);
+    plan.want([prefix(1)], vec![]);
+    assert_eq!(plan.next(now), [withdraw(1, Some(Rung::Active))]);
+}
+
+#[test]
+fn a_withdraw_that_is_refused_is_shown_as_failed_and_tried_again() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![]);
+    plan.next(now);
+    plan.settled(prefix(1), Outcome::Refused("error".to_owned()), now);
+    let progress = plan.progress(prefix(1));
+    assert!(matches!(progress, Some(Progress::Withdrawing { failure: Some("error"), .. })), "{progress:?}");
+    assert_eq!(acknowledge(&mut plan, later(now, 1_000)), [withdraw(1, Some(Rung::Active))]);
+    assert_eq!(acknowledge(&mut plan, later(now, 1_600)).len(), 1);
+    assert_eq!(plan.prefixes().count(), 0);
+}
+
+#[test]
+fn a_refusal_of_an_older_intent_does_not_hold_back_the_present_one() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Standby)]);
+    plan.next(now);
+    plan.want([prefix(1)], vec![route(1, Rung::Arrived)]);
+    plan.settled(prefix(1), Outcome::Refused("error".to_owned()), now);
+    assert_eq!(acknowledge(&mut plan, now), [announce(1, Rung::Arrived)]);
+    assert_eq!(plan.progress(prefix(1)), Some(Progress::Announced(&route(1, Rung::Arrived))));
+}
+
+#[test]
+fn a_repeat_waits_for_its_own_time_and_not_for_that_of_an_older_withdraw() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, later(now, 100));
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, later(now, 550));
+    assert_eq!(plan.next(later(now, 1_149)), []);
+    assert_eq!(plan.next(later(now, 1_150)).len(), 1);
 }
 
 #[test]

@@ -26,6 +26,14 @@ pub enum LadderError {
         /// And that of the rung below.
         worse_value: u32,
     },
+    /// Origin decides before MED (RFC 4271 section 9.1.2.2), so it must not differ where MED is to decide.
+    #[error("{better} and {worse} have as many as_path_prepend, so both must have the same origin or none")]
+    Origin {
+        /// The rung that should win.
+        better: Rung,
+        /// The rung below it.
+        worse: Rung,
+    },
     /// Between ASes the path's length decides first, MED only when it is equal.
     #[error(
         "{better} must have fewer as_path_prepend than {worse}, or as many and a lower med \
@@ -108,6 +116,10 @@ impl Ladder {
                     better_value: above.local_preference,
                     worse_value: below.local_preference,
                 });
+            }
+            let origins = (self.rungs[index(better)].origin, self.rungs[index(worse)].origin);
+            if above.as_path_prepend == below.as_path_prepend && origins.0 != origins.1 {
+                errors.push(LadderError::Origin { better, worse });
             }
             if (above.as_path_prepend, above.med) >= (below.as_path_prepend, below.med) {
                 errors.push(LadderError::PathLength {

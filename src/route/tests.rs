@@ -161,6 +161,16 @@ fn a_ladder_that_some_router_could_read_wrongly_is_refused() {
     let equal = AttributeOverrides { as_path_prepend: Some(6), ..Default::default() };
     assert!(with(Rung::Standby, equal).is_ok(), "MED breaks the tie");
     assert!(Ladder::new(mark(), 0, &Default::default()).is_ok(), "MED alone, for one ToR");
+    let mut incomplete: [AttributeOverrides; 5] = Default::default();
+    incomplete[1].origin = Some(Origin::Incomplete);
+    assert!(Ladder::new(mark(), 3, &incomplete).is_ok(), "the path's length decides before");
+    assert!(matches!(
+        Ladder::new(mark(), 0, &incomplete).unwrap_err()[..],
+        [
+            LadderError::Origin { better: Rung::Arrived, worse: Rung::Active },
+            LadderError::Origin { better: Rung::Active, worse: Rung::Unsure }
+        ]
+    ));
 }
 
 #[test]

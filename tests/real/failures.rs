@@ -1,6 +1,6 @@
 //! A part dies, comes back, and everything converges without a hand; what is not concerned does not flap.
 
-use crate::agreement::{ACTIVE, ARRIVED, STANDBY, db, mail, prefixes, web};
+use crate::agreement::{ACTIVE, ARRIVED, STANDBY, UNSURE, db, mail, prefixes, web};
 use crate::exabgp::Version;
 use crate::lab::{Lab, Plan, VMS};
 use crate::process::signal;
@@ -8,6 +8,7 @@ use crate::{on_each_exabgp, wait};
 
 on_each_exabgp! {
     routes_stay_while_libvirtd_is_away_and_what_vanished_meanwhile_is_withdrawn,
+    routes_fall_to_unsure_when_libvirtd_stays_away_and_return_with_it,
     a_new_exabgp_gets_every_route_again,
     a_killed_agent_comes_back_and_withdraws_what_stopped_meanwhile,
     a_terminated_agent_leaves_the_routes_to_its_successor,
@@ -35,6 +36,21 @@ fn routes_stay_while_libvirtd_is_away_and_what_vanished_meanwhile_is_withdrawn(v
     // Events are followed on the new connection too.
     lab.libvirtd.virsh(&["suspend", "web"]);
     lab.agrees_on([&web(STANDBY)[..]]);
+}
+
+fn routes_fall_to_unsure_when_libvirtd_stays_away_and_return_with_it(version: Version) {
+    let config = format!("{VMS}mobility: {{settle: 61s}}\n");
+    let mut lab = Lab::start_with_lease(version, &Plan { running: &["web", "db"], config: &config }, "1s");
+    lab.libvirtd.virsh(&["suspend", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(STANDBY)]);
+    let mark = lab.bird.mark();
+
+    lab.libvirtd.kill();
+    let lowered: Vec<_> = web(UNSURE).into_iter().chain(db(STANDBY)).collect();
+    wait::until("what ran is unsure", || lab.switch_has(&lowered.iter().collect::<Vec<_>>()));
+    lab.libvirtd.restart(&["web"]);
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    assert_eq!(lab.bird.removed_since(mark), prefixes(&db(STANDBY)), "web's routes were never withdrawn");
 }
 
 fn a_new_exabgp_gets_every_route_again(version: Version) {

@@ -98,27 +98,41 @@ pub(crate) struct Plan<'a> {
     pub(crate) config: &'a str,
 }
 
+/// What a test has in the agent's configuration beside its [`Plan`].
+struct Keys<'a> {
+    /// More of the section `libvirt`, after a comma.
+    libvirt: &'a str,
+    /// The section `exabgp`.
+    exabgp: &'a str,
+}
+
 impl Lab {
     /// Starts everything, the agent as ExaBGP's child; it may not be ready yet.
     pub(crate) fn start(version: Version, plan: &Plan<'_>) -> Self {
-        Self::start_over(version, plan, "{transport: child}", false)
+        Self::start_over(version, plan, &Keys { libvirt: "", exabgp: "{transport: child}" }, false)
+    }
+
+    /// The same with a lease of libvirt's.
+    pub(crate) fn start_with_lease(version: Version, plan: &Plan<'_>, lease: &str) -> Self {
+        let libvirt = format!(", lease: {lease}");
+        Self::start_over(version, plan, &Keys { libvirt: &libvirt, exabgp: "{transport: child}" }, false)
     }
 
     /// The same with the relay as ExaBGP's child and the agent beside it. `exabgp`: more keys of that section.
     pub(crate) fn start_with_relay(version: Version, plan: &Plan<'_>, exabgp: &str) -> Self {
-        Self::start_over(version, plan, exabgp, true)
+        Self::start_over(version, plan, &Keys { libvirt: "", exabgp }, true)
     }
 
-    fn start_over(version: Version, plan: &Plan<'_>, section: &str, relay: bool) -> Self {
+    fn start_over(version: Version, plan: &Plan<'_>, keys: &Keys<'_>, relay: bool) -> Self {
         let dir = Dir::new();
         let network = Network::new();
         let rest = Rest { address: SocketAddr::new(IpAddr::V4(network.host), free_port(network.host)) };
         let libvirtd = Libvirtd::start(dir.path(), plan.running);
         let config = dir.path().join("roamd.yaml");
         let socket = dir.path().join("agent.sock");
-        let section = section.replace("SOCKET", &socket.display().to_string());
-        fs::write(&config, base(&libvirtd.uri(), rest.address, &section) + plan.config)
-            .expect("it is written");
+        let exabgp = keys.exabgp.replace("SOCKET", &socket.display().to_string());
+        let keys = Keys { exabgp: &exabgp, ..*keys };
+        fs::write(&config, base(&libvirtd.uri(), rest.address, &keys) + plan.config).expect("it is written");
         let bird = Bird::start(dir.path(), &network);
         let agent = relay.then(|| Agent::start(&config, &dir.path().join("agent.log")));
         let child = if relay {
@@ -189,9 +203,10 @@ vms:
     service_ips: [198.51.100.30]
 ";
 
-fn base(uri: &str, http: SocketAddr, exabgp: &str) -> String {
+fn base(uri: &str, http: SocketAddr, keys: &Keys<'_>) -> String {
+    let Keys { libvirt, exabgp } = keys;
     format!(
-        "libvirt: {{uri: '{uri}', read_write: true}}
+        "libvirt: {{uri: '{uri}', read_write: true{libvirt}}}
 exabgp: {exabgp}
 bgp:
   local_as: {}

@@ -79,6 +79,15 @@ fn a_first_list_without_information_shows_nothing_here() {
 }
 
 #[test]
+fn a_second_list_before_the_table_leaves_it_to_the_table_what_was_before() {
+    let mut host = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
+    host.list(&[RUNNING]);
+    host.list(&[RUNNING]);
+    host.mobility.found(BTreeMap::from([("198.51.100.10".parse().unwrap(), Rung::Arrived)]), host.now);
+    assert_eq!(host.presence(), Presence::Arrived);
+}
+
+#[test]
 fn a_guess_asks_which_side_it_is() {
     let mut host = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
     let effects = host.list(&[MIGRATING]);

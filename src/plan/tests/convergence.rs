@@ -10,8 +10,10 @@ enum Happening {
     Want(u8, Option<Rung>),
     /// ExaBGP carries out the oldest open step and says so.
     Acknowledge,
-    /// It refuses it.
-    Refuse,
+    /// It refuses it, or takes only a part of it, for some of the neighbors.
+    Refuse {
+        partly: bool,
+    },
     /// It carries out so many of the open steps, and no word of it comes back.
     Lose(u8),
     /// It is restarted with an empty table.
@@ -71,11 +73,14 @@ impl World {
                 self.carry_out(&step);
                 self.plan.settled(step.prefix(), Outcome::Acknowledged, self.now);
             }
-            Happening::Refuse if !self.open.is_empty() => {
+            Happening::Refuse { partly } if !self.open.is_empty() => {
                 let step = self.open.remove(0);
+                if partly {
+                    self.carry_out(&step);
+                }
                 self.plan.settled(step.prefix(), Outcome::Refused("error".to_owned()), self.now);
             }
-            Happening::Acknowledge | Happening::Refuse => {}
+            Happening::Acknowledge | Happening::Refuse { .. } => {}
             Happening::Lose(carried_out) => {
                 for (index, step) in std::mem::take(&mut self.open).iter().enumerate() {
                     if index < usize::from(carried_out) {
@@ -114,7 +119,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         8 => (1..5_u8, rung).prop_map(|(number, rung)| Happening::Want(number, rung)),
         8 => Just(Happening::Acknowledge),
-        2 => Just(Happening::Refuse),
+        2 => any::<bool>().prop_map(|partly| Happening::Refuse { partly }),
         1 => (0..4_u8).prop_map(Happening::Lose),
         1 => Just(Happening::Restart),
         1 => Just(Happening::SessionUp),
