@@ -343,6 +343,7 @@ impl Agent {
                 let effects = self.mobility.found(rungs, at);
                 self.want(&effects);
                 self.plan.ready(table, &ledger);
+                self.health.owe_all();
                 let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
                 for prefix in prefixes {
                     self.publisher.stale_prefix(prefix);
@@ -390,6 +391,7 @@ impl Agent {
                 if self.health.neighbor(neighbor, &self.clock) {
                     self.plan.session_up(Instant::now());
                 }
+                self.end_of_rib();
             }
             exabgp::Report::Gone { reason } => self.gone = Some(reason),
         }
@@ -512,7 +514,17 @@ impl Agent {
         }
     }
 
+    /// Tells neighbors that they have heard everything, if they have: a host that just began to restart keeps its
+    /// routes at its switch until then, and must not lose those of VMs that were not listed yet.
+    fn end_of_rib(&mut self) {
+        if self.health.owes() && self.mobility.is_listed() && self.plan.is_settled() {
+            let owed = self.health.take_owed();
+            self.order(Order::EndOfRib(owed));
+        }
+    }
+
     fn note_settled(&mut self, now: Instant) {
+        self.end_of_rib();
         if let Some(connected_at) = self.connected_at
             && self.mobility.is_listed()
             && self.plan.is_settled()

@@ -119,6 +119,9 @@ pub enum Order {
     Do(Vec<Step>),
     /// Read ExaBGP's table again; answered by [`Report::Ready`].
     Examine,
+    /// Once all that was ordered is carried out, tell these neighbors that they have heard everything (End-of-RIB,
+    /// RFC 4724), where ExaBGP leaves that to its API process (`manual-eor`).
+    EndOfRib(BTreeSet<IpAddr>),
     /// These are acknowledged and wanted: the relay's ledger is to hold them, with their last wills.
     Keep(Vec<Route>),
     /// Nothing is wanted or left to do for these: the relay's ledger is to forget them.

@@ -1,6 +1,6 @@
 //! The health of either side, and whether the agent is ready.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::clock::Clock;
@@ -38,6 +38,8 @@ pub(super) struct Health {
     pub(super) libvirt: LibvirtStatus,
     pub(super) exabgp: ExabgpStatus,
     neighbors: BTreeMap<IpAddr, Neighbor>,
+    /// The neighbors that are to be told when they have heard everything.
+    owed: BTreeSet<IpAddr>,
 }
 
 impl Health {
@@ -64,12 +66,35 @@ impl Health {
                 error: None,
             },
             neighbors: BTreeMap::new(),
+            owed: BTreeSet::new(),
         }
+    }
+
+    /// ExaBGP's table was read: whether a neighbor that is up was told everything, by whom, and in which of its
+    /// sessions, is not known, and to be told twice does no harm.
+    pub(super) fn owe_all(&mut self) {
+        let up = self.neighbors.values().filter(|neighbor| neighbor.state == NeighborState::Up);
+        self.owed = up.map(|neighbor| neighbor.address).collect();
+    }
+
+    /// Whether a neighbor came up since the last [`Self::take_owed`].
+    pub(super) fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// The neighbors that came up since the last call.
+    pub(super) fn take_owed(&mut self) -> BTreeSet<IpAddr> {
+        std::mem::take(&mut self.owed)
     }
 
     /// Takes in a neighbor's state; says whether its session has just come up.
     pub(super) fn neighbor(&mut self, neighbor: Neighbor, clock: &Clock) -> bool {
         let up = neighbor.state == NeighborState::Up;
+        if up {
+            self.owed.insert(neighbor.address);
+        } else {
+            self.owed.remove(&neighbor.address);
+        }
         let last = self.neighbors.insert(neighbor.address, neighbor);
         self.exabgp.neighbors = self
             .neighbors

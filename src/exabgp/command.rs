@@ -30,6 +30,11 @@ pub(crate) fn line(step: &Step, audience: &Audience) -> String {
     line
 }
 
+/// The line that has `neighbor` sent the End-of-RIB marker of a family; the text API has one for each family only.
+pub(super) fn end_of_rib(neighbor: IpAddr, ipv6: bool) -> String {
+    format!("neighbor {neighbor} announce eor {} unicast", if ipv6 { "ipv6" } else { "ipv4" })
+}
+
 fn write_line(line: &mut String, step: &Step, audience: &Audience) -> fmt::Result {
     for (index, address) in audience.only.iter().flatten().enumerate() {
         write!(line, "{}neighbor {address}", if index == 0 { "" } else { ", " })?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::command::Audience;
+use super::command::{self, Audience};
 use super::reply::{ConfigurationLine, Told};
 use super::{Neighbor, NeighborState};
 use crate::route::{Asn, NextHop, Prefix};
@@ -36,6 +36,7 @@ struct Configured {
     local_asn: Option<u32>,
     ipv4: bool,
     ipv6: bool,
+    manual_eor: bool,
     processes: BTreeSet<String>,
 }
 
@@ -107,6 +108,7 @@ impl Neighborhood {
             | ConfigurationLine::PeerAs(_)
             | ConfigurationLine::Ipv4
             | ConfigurationLine::Ipv6
+            | ConfigurationLine::ManualEor
             | ConfigurationLine::Processes(_)
             | ConfigurationLine::Other => {}
         }
@@ -118,6 +120,7 @@ impl Neighborhood {
             ConfigurationLine::PeerAs(number) => neighbor.asn = number,
             ConfigurationLine::Ipv4 => neighbor.ipv4 = true,
             ConfigurationLine::Ipv6 => neighbor.ipv6 = true,
+            ConfigurationLine::ManualEor => neighbor.manual_eor = true,
             ConfigurationLine::Processes(names) => neighbor.processes.extend(names),
             ConfigurationLine::Neighbor(_) | ConfigurationLine::End | ConfigurationLine::Other => {}
         }
@@ -215,6 +218,24 @@ impl Neighborhood {
         let everyone = everyone && groups.len() == 1;
         let audience = |(path_as, only)| Audience { only: if everyone { None } else { Some(only) }, path_as };
         groups.into_iter().map(audience).collect()
+    }
+
+    /// The lines that send End-of-RIB to these neighbors, as far as they are up and wait for it: ExaBGP sends it by
+    /// itself to those without `manual-eor`.
+    pub(super) fn ends_of_rib(&self, to: &BTreeSet<IpAddr>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for address in self.ours().filter(|address| to.contains(address)) {
+            let up = self.states.get(&address) == Some(&NeighborState::Up);
+            let Some(one) = self.configured.get(&address).filter(|one| up && one.manual_eor) else {
+                continue;
+            };
+            for (carried, ipv6) in [(one.ipv4, false), (one.ipv6, true)] {
+                if carried {
+                    lines.push(command::end_of_rib(address, ipv6));
+                }
+            }
+        }
+        lines
     }
 
     /// What changed since the last call; a neighbor that is no longer there is down.

@@ -74,7 +74,7 @@ impl Printer {
                 order = orders.recv() => match order {
                     Some(Order::Do(steps)) => self.print(&steps),
                     Some(Order::Examine) => heard = reports.send(self.ready(Instant::now())).is_ok(),
-                    Some(Order::Keep(_) | Order::Forget(_) | Order::Heartbeat) => {}
+                    Some(Order::EndOfRib(_) | Order::Keep(_) | Order::Forget(_) | Order::Heartbeat) => {}
                     None => return,
                 },
             }

@@ -150,7 +150,9 @@ impl Server {
                 let lease_ms = link::millis(self.settings.lease);
                 link::encode(&ToRelay::Heartbeat { lease_ms }, link.outbox.buffer());
             }
-            Order::Do(_) | Order::Examine | Order::Keep(_) => link.session.order(order, Instant::now()),
+            Order::Do(_) | Order::Examine | Order::EndOfRib(_) | Order::Keep(_) => {
+                link.session.order(order, Instant::now());
+            }
         }
     }
 
@@ -357,3 +359,6 @@ async fn sleep_until(deadline: Option<Instant>) {
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests;

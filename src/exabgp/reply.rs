@@ -68,6 +68,8 @@ pub enum ConfigurationLine {
     Ipv4,
     /// `ipv6 unicast;` in any of the blocks: the session carries IPv6 routes.
     Ipv6,
+    /// `manual-eor true;`: ExaBGP sends no End-of-RIB marker (RFC 4724 section 2) by itself.
+    ManualEor,
     /// `processes [ a b ];`
     Processes(Vec<String>),
     /// `}` in the first column.
@@ -146,6 +148,7 @@ fn configuration(line: &str) -> ConfigurationLine {
         Some(("peer-as", number)) => ConfigurationLine::PeerAs(number.parse().ok()),
         Some(("ipv4", "unicast")) => ConfigurationLine::Ipv4,
         Some(("ipv6", "unicast")) => ConfigurationLine::Ipv6,
+        Some(("manual-eor", "true")) => ConfigurationLine::ManualEor,
         Some(("processes", names)) => {
             let names = names.trim_matches(['[', ']', ' ']).split_ascii_whitespace();
             ConfigurationLine::Processes(names.map(str::to_owned).collect())

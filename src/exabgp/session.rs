@@ -19,6 +19,8 @@ mod asking;
 mod steps;
 mod version;
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::neighborhood::Neighborhood;
@@ -63,6 +65,9 @@ enum Phase {
     Listing(Table),
     /// Steps are written.
     Running,
+    /// So many End-of-RIB lines are out. Nothing else is: 4.2 and 5.0 refuse one out of turn when its neighbor has
+    /// just gone down.
+    Ending(usize),
     /// This ExaBGP can't be spoken to.
     Unusable(String),
     /// End of file.
@@ -144,7 +149,9 @@ impl Session {
                 let patience = 1_u32.checked_shl(self.doubts).unwrap_or(u32::MAX).min(Self::MAX_BACKOFF);
                 Some(self.waiting_since + self.settings.ack_timeout * patience)
             }
-            Phase::Configuring | Phase::Listing(_) => Some(self.waiting_since + self.settings.ack_timeout),
+            Phase::Configuring | Phase::Listing(_) | Phase::Ending(_) => {
+                Some(self.waiting_since + self.settings.ack_timeout)
+            }
             Phase::Running => {
                 let owes = self.steps.outstanding() > 0;
                 owes.then(|| self.waiting_since + self.settings.ack_timeout)
@@ -166,7 +173,8 @@ impl Session {
             | Phase::Fencing { .. }
             | Phase::Configuring
             | Phase::Listing(_)
-            | Phase::Running => {}
+            | Phase::Running
+            | Phase::Ending(_) => {}
         }
         match order {
             Order::Do(steps) if self.in_step => self.steps.extend(steps),
@@ -177,6 +185,9 @@ impl Session {
                 }
             }
             Order::Examine if self.in_step => self.steps.examine(),
+            Order::EndOfRib(to) if self.in_step => self.steps.end_of_rib(to),
+            // It is ordered again with the next table.
+            Order::EndOfRib(_) => {}
             // The table is being read anyway.
             Order::Examine => {}
             Order::Keep(routes) if self.in_step => {
@@ -209,7 +220,11 @@ impl Session {
                 "ExaBGP shows its neighbors but acknowledges nothing; exabgp.api.ack must be true".to_owned(),
                 at,
             ),
-            Phase::Fencing { header: false } | Phase::Configuring | Phase::Listing(_) | Phase::Running => {
+            Phase::Fencing { header: false }
+            | Phase::Configuring
+            | Phase::Listing(_)
+            | Phase::Running
+            | Phase::Ending(_) => {
                 self.doubt(format!("ExaBGP owes an answer for {owed} s"), at);
             }
             Phase::Unusable(_) | Phase::Gone => {}
@@ -243,7 +258,7 @@ impl Session {
             ),
             (phase, Reply::State(told)) => {
                 // Before the table is asked for, no line was made of what is known of the neighbors.
-                let settled = matches!(phase, Phase::Listing(_) | Phase::Running);
+                let settled = matches!(phase, Phase::Listing(_) | Phase::Running | Phase::Ending(_));
                 let changed = self.neighborhood.tell(told);
                 if changed && settled {
                     self.doubt(format!("neighbor {} is new, or of the other kind now", told.address), at);
@@ -265,10 +280,19 @@ impl Session {
             }
             (Phase::Listing(_), Reply::OtherRow) => self.waiting_since = at,
             (Phase::Listing(_), Reply::Done) => self.ready(at),
+            // A neighbor that went down is owed another one when it comes up.
+            (Phase::Ending(left), Reply::Done | Reply::Error) => {
+                *left = left.saturating_sub(1);
+                self.waiting_since = at;
+                if *left == 0 {
+                    self.phase = Phase::Running;
+                    self.proceed(at);
+                }
+            }
             (Phase::Running, Reply::Done) => self.acknowledge(Answer::Done, at),
             (Phase::Running, Reply::Error) => self.acknowledge(Answer::Error, at),
             (
-                Phase::Configuring | Phase::Listing(_) | Phase::Running,
+                Phase::Configuring | Phase::Listing(_) | Phase::Running | Phase::Ending(_),
                 Reply::Error
                 | Reply::Version(_)
                 | Reply::SummaryHeader
@@ -290,12 +314,25 @@ impl Session {
             match self.steps.next(Self::MAX_OUTSTANDING) {
                 None => return,
                 Some(Todo::Examine) => self.configure(at),
+                Some(Todo::EndOfRib(to)) => self.end_of_rib(&to),
                 Some(Todo::Do(step)) => {
                     self.keep(&step);
                     let refused = self.steps.write(&step, &self.neighborhood, &mut self.effects.write, at);
                     self.effects.reports.extend(refused);
                 }
             }
+        }
+    }
+
+    fn end_of_rib(&mut self, to: &BTreeSet<IpAddr>) {
+        let lines = self.neighborhood.ends_of_rib(to);
+        if lines.is_empty() {
+            return;
+        }
+        self.phase = Phase::Ending(lines.len());
+        for line in lines {
+            self.effects.write.push_str(&line);
+            self.effects.write.push('\n');
         }
     }
 

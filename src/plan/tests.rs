@@ -333,3 +333,42 @@ fn nothing_is_believed_of_steps_in_doubt_until_the_table_is_read() {
     plan.ready(vec![found(2, Rung::Leaving)], &[]);
     assert_eq!(acknowledge(&mut plan, now), [withdraw(1, Some(Rung::Active))]);
 }
+
+#[test]
+fn what_stands_only_in_the_ledger_is_withdrawn_unless_it_is_wanted() {
+    let now = Instant::now();
+    let mut plan = Plan::new(Some(REPEAT));
+    plan.want([], vec![route(1, Rung::Active)]);
+    plan.ready(vec![found(2, Rung::Active)], &[prefix(1), prefix(2), prefix(3)]);
+    let mut steps = acknowledge(&mut plan, now);
+    steps.sort_by_key(Step::prefix);
+    assert_eq!(steps, [announce(1, Rung::Active), withdraw(2, None), withdraw(3, None)]);
+    assert_eq!(plan.announced().cloned().collect::<Vec<_>>(), [route(1, Rung::Active)]);
+}
+
+#[test]
+fn a_withdrawn_prefix_is_done_with_only_when_its_repeat_is_acknowledged() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, now);
+    assert_eq!(plan.take_done(), []);
+    acknowledge(&mut plan, later(now, 600));
+    assert_eq!(plan.take_done(), [prefix(1)]);
+    assert_eq!(plan.take_done(), []);
+}
+
+#[test]
+fn a_changed_last_will_is_announced_for_the_relay_to_hear() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    let unsure = Some(Arc::clone(&route(1, Rung::Unsure).attributes));
+    let changed = Route { unsure, ..route(1, Rung::Active) };
+    plan.want([], vec![changed.clone()]);
+    assert_eq!(acknowledge(&mut plan, now), [Step::Announce(changed)]);
+    assert_eq!(acknowledge(&mut plan, now), []);
+}

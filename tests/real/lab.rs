@@ -159,6 +159,11 @@ impl Lab {
         (status.code(), fs::read_to_string(&log).expect("it logs"))
     }
 
+    /// Where the relay connects.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.config.with_file_name("agent.sock")
+    }
+
     /// The agent beside the relay.
     pub(crate) fn agent(&mut self) -> &mut Agent {
         self.agent.as_mut().expect("ExaBGP runs the relay")

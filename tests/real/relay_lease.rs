@@ -2,6 +2,8 @@
 //! agent takes them back without a flap.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 use crate::agreement::{ACTIVE, STANDBY, UNSURE, Wanted, db, prefixes, web};
@@ -16,6 +18,7 @@ on_each_exabgp! {
     a_relay_that_was_respawned_still_knows_the_last_wills,
     a_vm_that_left_while_the_lease_ran_out_is_withdrawn_by_the_next_agent,
     a_living_agent_keeps_its_lease,
+    exabgp_is_drained_while_an_agent_reads_nothing,
 }
 
 const SHORT: &str = "{transport: relay, socket: 'SOCKET', lease: 2s}";
@@ -108,4 +111,68 @@ fn a_living_agent_keeps_its_lease(version: Version) {
     let log = fs::read_to_string(lab.exabgp.agent_log()).expect("the relay logs");
     assert!(log.contains("the agent is connected"), "{log}");
     assert!(!log.contains("lease has ended"), "{log}");
+}
+
+/// An agent played by the test.
+struct Played {
+    stream: UnixStream,
+    lines: BufReader<UnixStream>,
+}
+
+impl Played {
+    fn accept(listener: &UnixListener) -> Self {
+        let stream = wait::until("the relay connects", || {
+            listener.accept().map(|(stream, _)| stream).map_err(|error| error.to_string())
+        });
+        stream.set_nonblocking(false).expect("it is a socket");
+        stream.set_read_timeout(Some(Duration::from_secs(40))).expect("it is a socket");
+        let lines = BufReader::new(stream.try_clone().expect("a file descriptor is left"));
+        let mut played = Self { stream, lines };
+        played.send(r#"{"welcome":{"protocol":1,"lease_ms":3600000}}"#);
+        assert!(played.line().starts_with(r#"{"hello":{"protocol":1,"#));
+        played
+    }
+
+    fn send(&mut self, message: &str) {
+        writeln!(self.stream, "{message}").expect("the relay reads");
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("the relay says something in time");
+        line
+    }
+}
+
+/// More than ExaBGP's pipe, the relay's queue and the socket hold together; without a relay that drains it ExaBGP
+/// would stop after the first 64 KiB.
+fn exabgp_is_drained_while_an_agent_reads_nothing(version: Version) {
+    let many: Vec<String> = (0..1_024).map(|n| format!("'2001:db8:5::1:{n:x}'")).collect();
+    let config = format!("vms: {{web: {{service_ips: [{}]}}}}", many.join(", "));
+    let section = "{transport: relay, socket: 'SOCKET'}";
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: &config }, section);
+    wait::until("every route is acknowledged", || lab.is_ready());
+    let (relay, mark) = (lab.exabgp.agent(), lab.bird.mark());
+
+    lab.agent().kill();
+    fs::remove_file(lab.socket()).expect("the killed agent left its socket");
+    let listener = UnixListener::bind(lab.socket()).expect("the place is free");
+    listener.set_nonblocking(true).expect("it is a socket");
+    let mut deaf = Played::accept(&listener);
+    let tables = "show adj-rib out extensive\\n".repeat(40);
+    deaf.send(&format!(r#"{{"commands":"{tables}"}}"#));
+
+    // The relay has given the deaf one up, and ExaBGP answers the next one.
+    let mut next = Played::accept(&listener);
+    next.send(r#"{"commands":"show neighbor summary\n"}"#);
+    while !next.line().contains("Peer ") {}
+    lab.exabgp.assert_alive();
+    assert_eq!(lab.exabgp.agent(), relay, "the relay was never replaced");
+    let log = fs::read_to_string(lab.exabgp.agent_log()).expect("the relay logs");
+    assert!(log.contains("the agent does not read"), "{log}");
+
+    drop((next, deaf, listener));
+    lab.agent().restart();
+    wait::until("every route is acknowledged", || lab.is_ready());
+    assert_eq!((lab.bird.removed_since(mark), lab.bird.announced_since(mark)), ([].into(), [].into()));
 }

@@ -1,6 +1,7 @@
 //! Steps that wait and lines that are outstanding: which answer belongs to which step. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::exabgp::command;
@@ -28,6 +29,8 @@ pub(super) enum Todo {
     Do(Step),
     /// Reading the table.
     Examine,
+    /// Telling these neighbors that they have heard everything.
+    EndOfRib(BTreeSet<IpAddr>),
 }
 
 /// What ExaBGP says to a line.
@@ -72,6 +75,11 @@ impl Steps {
         }
     }
 
+    /// Queues End-of-RIB behind all that is ordered.
+    pub(super) fn end_of_rib(&mut self, to: BTreeSet<IpAddr>) {
+        self.waiting.push_back(Todo::EndOfRib(to));
+    }
+
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
         self.lines.clear();
@@ -87,7 +95,7 @@ impl Steps {
         self.last
     }
 
-    /// What may be done now with at most `max` lines outstanding. A look at the table waits for all that was ordered
+    /// What may be done now with at most `max` lines outstanding. A look at the table and End-of-RIB wait for all that was ordered
     /// before it, and a step for an earlier one for the same prefix: pipelined lines for one prefix may
     /// end in the wrong order on the wire.
     pub(super) fn next(&mut self, max: usize) -> Option<Todo> {
@@ -96,11 +104,11 @@ impl Steps {
         }
         let ready = |todo: &Todo| match todo {
             Todo::Do(step) => !self.open.contains_key(&step.prefix()),
-            Todo::Examine => true,
+            Todo::Examine | Todo::EndOfRib(_) => true,
         };
         let index = self.waiting.iter().position(ready)?;
         match self.waiting.get(index) {
-            Some(Todo::Examine) if index > 0 || !self.lines.is_empty() => None,
+            Some(Todo::Examine | Todo::EndOfRib(_)) if index > 0 || !self.lines.is_empty() => None,
             Some(_) => self.waiting.remove(index),
             None => None,
         }
