@@ -12,26 +12,27 @@ mod clock;
 mod health;
 mod heartbeat;
 mod publish;
+mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, OnStop, Transport};
+use crate::config::{Config, Transport};
 use crate::exabgp::{self, Order};
-use crate::libvirt::{self, Answer, Request};
+use crate::libvirt::{self, Request};
 use crate::mobility::{Cause, Effects, Mobility, Transition};
-use crate::plan::{Outcome, Plan, Progress, Step};
+use crate::plan::{Plan, Progress, Step};
 use crate::route::Prefix;
 use crate::snapshot::{ConfigStatus, Snapshot};
 use crate::vm::{Presence, Uuid};
 use clock::Clock;
-use health::{Health, Lists};
+use health::Health;
 use heartbeat::Heartbeat;
+pub use publish::first_snapshot;
 use publish::{Publisher, State};
 
 /// How long after its acknowledgement a withdraw is repeated; half a second is the least that was measured to help.
@@ -92,30 +93,8 @@ pub enum Ended {
     Stopped,
     /// ExaBGP, or whoever read the commands, is gone, and with it this agent's purpose.
     ExabgpGone(String),
-}
-
-/// The snapshot of an agent that knows nothing yet.
-pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
-    let health = Health::new(config);
-    let now = Clock::read().stamp(Instant::now());
-    Snapshot {
-        generation: 0,
-        host: host.into(),
-        started_at: now,
-        config: Arc::clone(config),
-        config_status: ConfigStatus {
-            path: config.source.path.display().to_string(),
-            sha256: config.source.sha256.clone(),
-            vms_sha256: config.source.vms_sha256.clone(),
-            loaded_at: now,
-            errors: Vec::new(),
-        },
-        not_ready: health.not_ready(config, Lists::NoneYet, false),
-        libvirt: health.libvirt,
-        exabgp: health.exabgp,
-        vms: BTreeMap::new(),
-        routes: BTreeMap::new(),
-    }
+    /// The threads that watch libvirt have ended, which they do only by a fault of their own.
+    LibvirtGone,
 }
 
 /// Runs until it is asked to stop or ExaBGP is gone.
@@ -123,10 +102,13 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
     let mut agent = Agent::new(config, outputs);
     loop {
         let deadline = agent.deadline();
-        // Cancel-safe: each branch is a channel's recv or a sleep made anew, and none holds half a message.
+        // Cancel-safe: each branch is a channel's recv or a sleep made anew, and none holds half a message. Not in a
+        // fixed order: a storm of events must not keep acknowledgements and signals waiting.
         tokio::select! {
-            biased;
-            Some(report) = inputs.libvirt.recv() => agent.libvirt(report),
+            report = inputs.libvirt.recv() => match report {
+                Some(report) => agent.libvirt(report),
+                None => return Ended::LibvirtGone,
+            },
             Some(report) = inputs.exabgp.recv() => agent.exabgp(report),
             Some(command) = inputs.commands.recv() => agent.command(command),
             () = sleep_until(deadline) => agent.tick(),
@@ -134,12 +116,15 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
         // The exchange with ExaBGP runs on this thread too: what was ordered is written before anything else.
         tokio::task::yield_now().await;
         for _ in 0..BATCH {
-            if let Ok(report) = inputs.libvirt.try_recv() {
-                agent.libvirt(report);
-            } else if let Ok(report) = inputs.exabgp.try_recv() {
-                agent.exabgp(report);
-            } else {
+            let (event, reply) = (inputs.libvirt.try_recv().ok(), inputs.exabgp.try_recv().ok());
+            if event.is_none() && reply.is_none() {
                 break;
+            }
+            if let Some(report) = reply {
+                agent.exabgp(report);
+            }
+            if let Some(report) = event {
+                agent.libvirt(report);
             }
             tokio::task::yield_now().await;
         }
@@ -251,182 +236,6 @@ impl Agent {
             warn!(%lease, "libvirt has told nothing for its lease: routes fall to unsure");
         }
         self.apply(effects, None);
-    }
-
-    fn libvirt(&mut self, report: libvirt::Report) {
-        self.changed();
-        match report {
-            libvirt::Report::Connected { connection, version, at } => {
-                info!(connection, %version, "libvirt connected");
-                self.connection = connection;
-                self.connected_at = Some(at);
-                self.health.libvirt.connected = true;
-                self.health.libvirt.version = Some(version);
-                self.health.libvirt.error = None;
-                self.health.libvirt.since = Some(self.clock.stamp(at));
-            }
-            libvirt::Report::Event { connection, event } if connection == self.connection => {
-                debug!(vm = %event.name, uuid = %event.uuid, event = %event.kind, "libvirt event");
-                let effects = self.mobility.event(&event);
-                self.publisher.stale_domain(event.uuid);
-                if effects.look.contains(&event.uuid) {
-                    self.doubted_at.insert(event.uuid, event.at);
-                }
-                self.apply(effects, Some(Origin { event_at: event.at, decided_by: "event" }));
-            }
-            libvirt::Report::Listed { connection, asked_at, vms } if connection == self.connection => {
-                if self.mobility.is_listed() {
-                    debug!(vms = vms.len(), "libvirt listed");
-                } else {
-                    info!(vms = vms.len(), "libvirt listed for the first time");
-                }
-                let known: BTreeSet<_> = self.mobility.known().map(|known| known.uuid).collect();
-                let effects = self.mobility.listed(asked_at, &vms);
-                for uuid in known.into_iter().chain(vms.iter().map(|sighting| sighting.uuid)) {
-                    self.publisher.stale_domain(uuid);
-                }
-                self.apply(effects, None);
-            }
-            libvirt::Report::Looked { connection, uuid, asked_at, answer }
-                if connection == self.connection =>
-            {
-                let sighting = match &answer {
-                    Answer::Found(sighting) => Some(sighting),
-                    Answer::Gone => None,
-                    Answer::Failed(error) => {
-                        // The next list settles what this look could not.
-                        debug!(%uuid, %error, "libvirt could not tell a VM's state");
-                        return;
-                    }
-                };
-                let effects = self.mobility.looked(uuid, asked_at, sighting);
-                self.publisher.stale_domain(uuid);
-                let event_at = self.doubted_at.remove(&uuid);
-                self.apply(effects, event_at.map(|event_at| Origin { event_at, decided_by: "look" }));
-            }
-            libvirt::Report::Overflowed { .. } => {
-                warn!("events from libvirt were dropped: they came faster than they were taken");
-            }
-            libvirt::Report::Disconnected { error, at } => {
-                if self.health.libvirt.connected || self.health.libvirt.error.as_ref() != Some(&error) {
-                    warn!(%error, "libvirt is not reachable: routes stay as they are until its lease ends");
-                }
-                if self.health.libvirt.connected || self.health.libvirt.since.is_none() {
-                    self.health.libvirt.since = Some(self.clock.stamp(at));
-                }
-                self.health.libvirt.connected = false;
-                self.health.libvirt.error = Some(error);
-                self.mobility.libvirt_lost(at);
-            }
-            libvirt::Report::Event { .. }
-            | libvirt::Report::Listed { .. }
-            | libvirt::Report::Looked { .. } => {
-                debug!("a report of an older libvirt connection is dropped");
-            }
-        }
-    }
-
-    fn exabgp(&mut self, report: exabgp::Report) {
-        self.changed();
-        match report {
-            exabgp::Report::Ready { version, epoch, table, ledger, at } => {
-                let version_text = version.as_deref().unwrap_or("none");
-                info!(version = version_text, routes_found = table.len(), "ExaBGP answers");
-                if !self.health.exabgp.connected {
-                    self.health.exabgp.since = Some(self.clock.stamp(at));
-                }
-                self.health.exabgp.connected = true;
-                self.health.exabgp.version = version;
-                self.health.exabgp.epoch = epoch;
-                self.health.exabgp.error = None;
-                let rungs = table.iter().map(|found| (found.prefix, found.rung)).collect();
-                let effects = self.mobility.found(rungs, at);
-                self.want(&effects);
-                self.plan.ready(table, &ledger);
-                self.health.owe_all();
-                let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
-                for prefix in prefixes {
-                    self.publisher.stale_prefix(prefix);
-                }
-                if self.config.exabgp.transport == Transport::Relay {
-                    // What is found as wanted needs no step by which a relay would learn of it.
-                    self.order(Order::Keep(self.plan.announced().cloned().collect()));
-                }
-                self.apply(effects, None);
-            }
-            exabgp::Report::Settled { prefix, outcome, written_at, at } => {
-                if let Some(Origin { event_at, decided_by }) = self.causes.remove(&prefix) {
-                    let micros = written_at.saturating_duration_since(event_at).as_micros();
-                    let event_to_written_us = u64::try_from(micros).unwrap_or(u64::MAX);
-                    debug!(%prefix, event_to_written_us, decided_by, "step written");
-                }
-                if let Outcome::Refused(reason) = &outcome {
-                    warn!(%prefix, %reason, "ExaBGP refused a step; it is tried again");
-                }
-                self.plan.settled(prefix, outcome, at);
-                self.publisher.stale_prefix(prefix);
-                self.send();
-                self.note_settled(at);
-            }
-            exabgp::Report::InDoubt { reason } => {
-                warn!(%reason, "what ExaBGP did is unknown: its table is read again");
-                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
-                    self.health.exabgp.since = Some(self.clock.stamp(Instant::now()));
-                }
-                self.health.exabgp.connected = false;
-                self.health.exabgp.error = Some(reason);
-                self.plan.in_doubt();
-            }
-            exabgp::Report::Lost { reason, at } => {
-                warn!(%reason, "ExaBGP is not reachable: its routes stay, under the relay's lease");
-                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
-                    self.health.exabgp.since = Some(self.clock.stamp(at));
-                }
-                self.health.exabgp.connected = false;
-                self.health.exabgp.error = Some(reason);
-                self.plan.in_doubt();
-            }
-            exabgp::Report::Neighbor(neighbor) => {
-                info!(neighbor = %neighbor.address, asn = neighbor.asn, state = %neighbor.state, "BGP session");
-                if self.health.neighbor(neighbor, &self.clock) {
-                    self.plan.session_up(Instant::now());
-                }
-                self.end_of_rib();
-            }
-            exabgp::Report::Gone { reason } => self.gone = Some(reason),
-        }
-    }
-
-    fn command(&mut self, command: Command) {
-        self.changed();
-        match command {
-            Command::Reload => self.reload(),
-            Command::Stop => {
-                let on_stop = self.config.exabgp.on_stop;
-                info!(?on_stop, "stopping");
-                let withdraw = on_stop == OnStop::Withdraw && self.health.exabgp.connected;
-                self.stopping = Some(Instant::now() + if withdraw { STOP } else { Duration::ZERO });
-                if withdraw {
-                    let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
-                    self.plan.want(prefixes, Vec::new());
-                    self.send();
-                }
-            }
-        }
-    }
-
-    /// Says what a new configuration would be worth; it takes effect with a restart.
-    fn reload(&mut self) {
-        match Config::load(Path::new(&self.config.source.path)) {
-            Ok(_) => {
-                self.config_status.errors = Vec::new();
-                info!(path = %self.config_status.path, "the configuration is valid; restart roamd to apply it");
-            }
-            Err(faults) => {
-                self.config_status.errors = faults.iter().map(ToString::to_string).collect();
-                warn!(%faults, "the configuration has faults; the running one is kept");
-            }
-        }
     }
 
     /// Carries out what the core asks for; `origin` is the event behind it, if there is one.

@@ -8,8 +8,6 @@ mod logging;
 mod relay;
 mod run;
 
-use std::error::Error;
-use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,19 +94,4 @@ fn check(path: &Path) -> Exit {
 /// Writes a line to stderr where no log is set up. A stderr that is gone leaves nobody to tell.
 fn complain(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
-}
-
-/// An error with its whole chain of causes, on one line.
-struct Chain<'a>(&'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }

@@ -20,6 +20,7 @@ mod row;
 #[cfg(test)]
 mod sample;
 mod session;
+pub(crate) mod stdin;
 mod table;
 
 use std::collections::BTreeSet;

@@ -28,6 +28,7 @@
 //! argument. One task owns all state; the HTTP server reads published snapshots and can't slow it down.
 
 pub mod agent;
+mod chain;
 pub mod cli;
 pub mod config;
 pub mod exabgp;

@@ -17,6 +17,30 @@ use crate::snapshot::{
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
+/// The snapshot of an agent that knows nothing yet.
+pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
+    let health = Health::new(config);
+    let now = Clock::read().stamp(Instant::now());
+    Snapshot {
+        generation: 0,
+        host: host.into(),
+        started_at: now,
+        config: Arc::clone(config),
+        config_status: ConfigStatus {
+            path: config.source.path.display().to_string(),
+            sha256: config.source.sha256.clone(),
+            vms_sha256: config.source.vms_sha256.clone(),
+            loaded_at: now,
+            errors: Vec::new(),
+        },
+        not_ready: health.not_ready(config, Lists::NoneYet, false),
+        libvirt: health.libvirt,
+        exabgp: health.exabgp,
+        vms: BTreeMap::new(),
+        routes: BTreeMap::new(),
+    }
+}
+
 /// Owns the views and the channel that they go out by.
 #[derive(Debug)]
 pub(super) struct Publisher {

@@ -3,8 +3,10 @@
 mod scenarios;
 
 use super::*;
+use crate::config::OnStop;
 use crate::exabgp::{Audience, Neighbor, NeighborState, line};
-use crate::plan::FoundRoute;
+use crate::libvirt::Answer;
+use crate::plan::{FoundRoute, Outcome};
 use crate::snapshot::sample;
 use crate::vm::{Lifecycle, LifecycleKind, Sighting, VmName, VmState};
 

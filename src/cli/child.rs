@@ -6,8 +6,7 @@
 //! is an exec of the same program: process id and pipes stay, everything else is fresh.
 
 use std::fs;
-use std::io::{self, Read as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::io;
 use std::os::unix::process::{CommandExt as _, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +17,7 @@ use tracing::{error, info, warn};
 
 use super::Exit;
 use crate::config::Config;
+use crate::exabgp::stdin;
 
 /// How often the configuration is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -32,10 +32,7 @@ enum Wake {
 /// Whether this process seems to be ExaBGP's API process, as far as that can be told without a configuration:
 /// both standard streams are pipes, and either the file asks for it or the parent looks like ExaBGP.
 pub(super) fn is_exabgps(config: &Path) -> bool {
-    let is_pipe = |stream: &str| {
-        fs::metadata(stream).is_ok_and(|data| data.file_type().is_fifo() || data.file_type().is_socket())
-    };
-    if !(is_pipe("/proc/self/fd/0") && is_pipe("/proc/self/fd/1")) {
+    if !(stdin::is_pipe(0) && stdin::is_pipe(1)) {
         return false;
     }
     let asks = fs::read(config).is_ok_and(|text| {
@@ -82,7 +79,7 @@ pub(super) fn wait_for_mending(config: &Path) -> Exit {
 fn wait(config: &Path) -> io::Result<Wake> {
     let (ended, end_of_file) = tokio::sync::oneshot::channel::<()>();
     std::thread::Builder::new().name("drain".to_owned()).spawn(move || {
-        drain();
+        stdin::drain();
         drop(ended);
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -107,18 +104,4 @@ fn wait(config: &Path) -> io::Result<Wake> {
             _ = end_of_file => Wake::EndOfFile,
         })
     })
-}
-
-/// Reads stdin to its end. The thread ends with the process, by exit or by exec.
-fn drain() {
-    let mut stdin = io::stdin().lock();
-    let mut buffer = [0; 8_192];
-    loop {
-        match stdin.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
-        }
-    }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tracing::error;
 
-use super::{Chain, Exit, logging};
+use super::{Exit, logging};
+use crate::chain::Chain;
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::relay;
 

@@ -16,8 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::{Chain, Exit, child, complain, logging};
+use super::{Exit, child, complain, logging};
 use crate::agent::{self, Command, Ended, Inputs, Outputs};
+use crate::chain::Chain;
 use crate::config::{Config, Log, LogFormat, LogLevel, Transport};
 use crate::exabgp::{self, Settings};
 use crate::http::Server;
@@ -69,6 +70,10 @@ pub(super) fn run(path: &Path) -> Exit {
         }
         Ok(Ok(Ended::ExabgpGone(reason))) => {
             error!(%reason, "there is nobody left to tell of routes");
+            Exit::Failure
+        }
+        Ok(Ok(Ended::LibvirtGone)) => {
+            error!("the threads that watch libvirt have ended");
             Exit::Failure
         }
         Ok(Err(start_error)) => {

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::mpsc as blocking;
+use std::thread;
 use std::time::Instant;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::command::{self, Audience};
 use super::drive::{Batch, Event, writer};
-use super::{FoundRoute, Order, Outcome, Report, Settings};
+use super::{FoundRoute, Order, Outcome, Report, Settings, stdin};
 use crate::plan::Step;
 use crate::route::Prefix;
 
@@ -19,6 +20,10 @@ pub(super) fn spawn(
     orders: UnboundedReceiver<Order>,
     reports: UnboundedSender<Report>,
 ) -> io::Result<()> {
+    // Should ExaBGP run this by mistake, its answers must not fill the pipe.
+    if stdin::is_pipe(0) {
+        thread::Builder::new().name("drain".to_owned()).spawn(stdin::drain)?;
+    }
     spawn_over(settings, io::stdout(), orders, reports)
 }
 

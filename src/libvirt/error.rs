@@ -94,15 +94,3 @@ impl From<Error> for LookError {
         if ffi::is(&error, sys::VIR_ERR_NO_DOMAIN) { Self::Gone } else { Self::Failed(Libvirt(error)) }
     }
 }
-
-/// An error with all its causes, outermost first.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}

@@ -14,10 +14,11 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::connection::Connection;
-use super::error::{LookError, chain};
+use super::error::LookError;
 use super::mailbox::{Mailbox, Wake};
 use super::schedule::{Backoff, Schedule};
 use super::{Answer, Report, Settings};
+use crate::chain::Chain;
 
 /// Everything that the threads share.
 #[derive(Debug)]
@@ -136,11 +137,11 @@ impl Supervisor {
                         return ended;
                     }
                 }
-                Err(error) if connection.is_dead() => return self.lost(&chain(&error)),
+                Err(error) if connection.is_dead() => return self.lost(&Chain(&error).to_string()),
                 Err(error) => {
                     if !failing {
                         failing = true;
-                        let error = chain(&error);
+                        let error = Chain(&error).to_string();
                         tracing::warn!(uri = self.settings.uri, error, "libvirt does not list domains");
                     }
                     schedule.failed(Instant::now());
@@ -158,10 +159,10 @@ impl Supervisor {
                 Err(LookError::Gone) => Answer::Gone,
                 Err(error @ LookError::Failed(_)) if connection.is_dead() => {
                     self.mailbox.put_back(uuid);
-                    self.mailbox.lose(connection.number(), &chain(&error));
+                    self.mailbox.lose(connection.number(), &Chain(&error).to_string());
                     return;
                 }
-                Err(error @ LookError::Failed(_)) => Answer::Failed(chain(&error)),
+                Err(error @ LookError::Failed(_)) => Answer::Failed(Chain(&error).to_string()),
             };
             let report = Report::Looked { connection: connection.number(), uuid, asked_at, answer };
             if self.send(report).is_err() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::chain::Chain;
 
 #[test]
 fn common_causes_come_with_what_to_do() {
@@ -39,6 +40,6 @@ fn a_chain_names_each_cause_once_from_the_outside_in() {
     #[derive(Debug, thiserror::Error)]
     #[error("outer")]
     struct Outer(#[source] Middle);
-    assert_eq!(chain(&Outer(Middle(Inner))), "outer: middle: inner");
-    assert_eq!(chain(&Inner), "inner");
+    assert_eq!(Chain(&Outer(Middle(Inner))).to_string(), "outer: middle: inner");
+    assert_eq!(Chain(&Inner).to_string(), "inner");
 }
