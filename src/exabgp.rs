@@ -118,8 +118,6 @@ pub enum Order {
     /// Do these; each is answered by one [`Report::Settled`], or all that are open by [`Report::InDoubt`].
     /// The agent never orders a step for a prefix of which one is still open.
     Do(Vec<Step>),
-    /// Read ExaBGP's table again; answered by [`Report::Ready`].
-    Examine,
     /// Once all that was ordered is carried out, tell these neighbors that they have heard everything (End-of-RIB,
     /// RFC 4724), where ExaBGP leaves that to its API process (`manual-eor`).
     EndOfRib(BTreeSet<IpAddr>),

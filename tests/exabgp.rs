@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench::{Bench, Exchange, MARK, OWN_AS, Peers, Version};
-use roamd::exabgp::{FoundRoute, NeighborState, Order, Outcome, Report};
+use roamd::exabgp::{FoundRoute, NeighborState, Outcome, Report};
 use roamd::plan::Step;
 use roamd::route::{Attributes, NextHop, Prefix, Route, Rung};
 use roamd::vm::VmName;
@@ -120,7 +120,7 @@ fn what_is_ordered_arrives_at_the_peers(version: Version) {
     assert_eq!(replaced.matches("65001 ").count(), 12, "{replaced}");
 
     // The table is what was announced, of both kinds of neighbor one entry.
-    exchange.order(Order::Examine);
+    exchange.again();
     assert_eq!(table_of(&mut exchange), [found(&leaving), found(&v6)]);
 
     acknowledged(&mut exchange, vec![withdraw(&leaving), withdraw(&v6)]);
@@ -128,7 +128,7 @@ fn what_is_ordered_arrives_at_the_peers(version: Version) {
     {
         bench.bird_route(table, &to.to_string(), |shown| !shown.contains("BGP.origin"));
     }
-    exchange.order(Order::Examine);
+    exchange.again();
     assert_eq!(table_of(&mut exchange), []);
 
     // A withdraw of something that ExaBGP never heard of is carried out too.
@@ -177,7 +177,7 @@ fn a_successor_finds_the_table_behind_stale_replies(version: Version) {
     // And answers and commands fit together from here on.
     let last = routes.last().unwrap();
     acknowledged(&mut second, vec![withdraw(last)]);
-    second.order(Order::Examine);
+    second.again();
     assert_eq!(table_of(&mut second).len(), 7);
 }
 

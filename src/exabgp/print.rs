@@ -1,6 +1,5 @@
 //! Transport `print`: commands go to stdout and nothing is expected back. A dry run, without any ExaBGP.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::mpsc as blocking;
 use std::thread;
@@ -10,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::command::{self, Audience};
 use super::drive::{Batch, Event, writer};
-use super::{FoundRoute, Order, Outcome, Report, Settings, stdin};
+use super::{Order, Outcome, Report, Settings, stdin};
 use crate::plan::Step;
 use crate::route::Prefix;
 
@@ -38,17 +37,16 @@ fn spawn_over(
     let audience = Audience { only, path_as: Some(settings.local_as) };
     let (events, written) = unbounded_channel();
     let batches = writer(sink, events)?;
-    let printer = Printer { audience, batches, held: BTreeMap::new(), unwritten: Vec::new(), last: 0 };
+    let printer = Printer { audience, batches, unwritten: Vec::new(), last: 0 };
     tokio::spawn(printer.run(written, orders, reports));
     Ok(())
 }
 
-/// What an ExaBGP that read all of it would hold.
+/// Steps on their way to stdout.
 #[derive(Debug)]
 struct Printer {
     audience: Audience,
     batches: blocking::Sender<Batch>,
-    held: BTreeMap<Prefix, FoundRoute>,
     /// Steps that are handed to the writer, each with the number of its batch.
     unwritten: Vec<(u64, Prefix)>,
     last: u64,
@@ -61,7 +59,9 @@ impl Printer {
         mut orders: UnboundedReceiver<Order>,
         reports: UnboundedSender<Report>,
     ) {
-        let mut heard = reports.send(self.ready(Instant::now())).is_ok();
+        // There is no table behind a pipe.
+        let (table, ledger, at) = (Vec::new(), Vec::new(), Instant::now());
+        let mut heard = reports.send(Report::Ready { version: None, epoch: None, table, ledger, at }).is_ok();
         while heard {
             // Cancel-safe: `recv` loses nothing when the other branch wins.
             tokio::select! {
@@ -78,18 +78,12 @@ impl Printer {
                 },
                 order = orders.recv() => match order {
                     Some(Order::Do(steps)) => self.print(&steps),
-                    Some(Order::Examine) => heard = reports.send(self.ready(Instant::now())).is_ok(),
                     Some(Order::EndOfRib(_) | Order::Keep(_) | Order::Forget(_) | Order::Heartbeat) => {}
                     None => return,
                 },
             }
         }
         while orders.recv().await.is_some() {}
-    }
-
-    fn ready(&self, at: Instant) -> Report {
-        let table = self.held.values().cloned().collect();
-        Report::Ready { version: None, epoch: None, table, ledger: Vec::new(), at }
     }
 
     fn print(&mut self, steps: &[Step]) {
@@ -102,21 +96,6 @@ impl Printer {
             text.push_str(&command::line(step, &self.audience));
             text.push('\n');
             self.unwritten.push((self.last, step.prefix()));
-            match step {
-                Step::Announce(route) => {
-                    let found = FoundRoute {
-                        prefix: route.prefix,
-                        rung: route.rung,
-                        next_hop: route.next_hop,
-                        attributes: (*route.attributes).clone(),
-                        prepended: true,
-                    };
-                    self.held.insert(route.prefix, found);
-                }
-                Step::Withdraw { prefix, .. } => {
-                    self.held.remove(prefix);
-                }
-            }
         }
         // A writer that has ended has said so by an event.
         let _ = self.batches.send((text, self.last));

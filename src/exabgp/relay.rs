@@ -150,7 +150,7 @@ impl Server {
                 let lease_ms = link::millis(self.settings.lease);
                 link::encode(&ToRelay::Heartbeat { lease_ms }, link.outbox.buffer());
             }
-            Order::Do(_) | Order::Examine | Order::EndOfRib(_) | Order::Keep(_) => {
+            Order::Do(_) | Order::EndOfRib(_) | Order::Keep(_) => {
                 link.session.order(order, Instant::now());
             }
         }

@@ -44,8 +44,10 @@ pub struct Session {
     waiting_since: Instant,
     /// Since the last [`Report::Ready`] nothing was put in doubt.
     in_step: bool,
-    /// Doubts since the last acknowledged step.
+    /// Doubts since the last acknowledged step, or since the table has been good for a time-out.
     doubts: u32,
+    /// When the table was read last.
+    ready_at: Option<Instant>,
     /// The last doubt that was reported, so that one is told once however often it is tried again.
     told: Option<String>,
     garbage: u64,
@@ -125,6 +127,7 @@ impl Session {
             waiting_since: at,
             in_step: false,
             doubts: 0,
+            ready_at: None,
             told: None,
             garbage: 0,
             ambiguous: false,
@@ -184,12 +187,9 @@ impl Session {
                     self.tell("ExaBGP's table is not read yet".to_owned());
                 }
             }
-            Order::Examine if self.in_step => self.steps.examine(),
             Order::EndOfRib(to) if self.in_step => self.steps.end_of_rib(to),
             // It is ordered again with the next table.
             Order::EndOfRib(_) => {}
-            // The table is being read anyway.
-            Order::Examine => {}
             Order::Keep(routes) if self.in_step => {
                 for route in routes {
                     self.keep(&Step::Announce(route));
@@ -313,7 +313,6 @@ impl Session {
             }
             match self.steps.next(Self::MAX_OUTSTANDING) {
                 None => return,
-                Some(Todo::Examine) => self.configure(at),
                 Some(Todo::EndOfRib(to)) => self.end_of_rib(&to),
                 Some(Todo::Do(step)) => {
                     self.keep(&step);
@@ -365,6 +364,9 @@ impl Session {
 
     /// Answers and commands no longer fit together: everything open is unknown, and ExaBGP is asked anew.
     fn doubt(&mut self, reason: String, at: Instant) {
+        if self.ready_at.take().is_some_and(|ready| at >= ready + self.settings.ack_timeout) {
+            self.doubts = 0;
+        }
         self.doubts = self.doubts.saturating_add(1);
         self.steps.clear();
         self.in_step = false;

@@ -241,22 +241,11 @@ impl Bench {
             }
         };
         stream.set_nonblocking(false).unwrap();
-        let settings = Settings {
-            transport: Transport::Child,
-            local_as: OWN_AS,
-            mark: MARK,
-            neighbors: neighbors.iter().map(|address| address.parse().unwrap()).collect(),
-            own_next_hop_v4: false,
-            own_next_hop_v6: false,
-            ack_timeout: Settings::ACK_TIMEOUT,
-            epoch: None,
-            socket: PathBuf::new(),
-            socket_group: None,
-            lease: Duration::from_secs(60),
-        };
-        let session = Session::new(settings, Instant::now());
+        let settings = settings(neighbors);
+        let session = Session::new(settings.clone(), Instant::now());
         Exchange {
             folder: self.folder.clone(),
+            settings,
             session,
             stream,
             lines: Lines::default(),
@@ -328,9 +317,26 @@ fn bird_configuration(port: u16) -> String {
     text
 }
 
+fn settings(neighbors: &[&str]) -> Settings {
+    Settings {
+        transport: Transport::Child,
+        local_as: OWN_AS,
+        mark: MARK,
+        neighbors: neighbors.iter().map(|address| address.parse().unwrap()).collect(),
+        own_next_hop_v4: false,
+        own_next_hop_v6: false,
+        ack_timeout: Settings::ACK_TIMEOUT,
+        epoch: None,
+        socket: PathBuf::new(),
+        socket_group: None,
+        lease: Duration::from_secs(60),
+    }
+}
+
 /// A session over ExaBGP's API, in real time.
 pub(crate) struct Exchange {
     folder: PathBuf,
+    settings: Settings,
     session: Session,
     stream: UnixStream,
     lines: Lines,
@@ -376,6 +382,11 @@ impl Exchange {
             Err(error) => self.session.gone(error.to_string()),
         }
         self.session.tick(Instant::now());
+    }
+
+    /// Begins a new session over the same pipe, which reads the table again.
+    pub(crate) fn again(&mut self) {
+        self.session = Session::new(self.settings.clone(), Instant::now());
     }
 
     /// Lets the exchange go on until `reached`.
@@ -429,7 +440,7 @@ impl Exchange {
     /// Orders steps and waits until all are settled.
     pub(crate) fn settle(&mut self, steps: Vec<Step>) -> Vec<(Prefix, Outcome)> {
         let count = steps.len();
-        self.order(Order::Do(steps));
+        self.session.order(Order::Do(steps), Instant::now());
         let settled = |_| {
             self.report(PATIENCE, |report| match report {
                 Report::Settled { prefix, outcome, written_at, at } => {
@@ -443,10 +454,6 @@ impl Exchange {
             })
         };
         (0..count).map(settled).collect()
-    }
-
-    pub(crate) fn order(&mut self, order: Order) {
-        self.session.order(order, Instant::now());
     }
 
     /// What was last reported of a neighbor.

@@ -89,6 +89,7 @@ impl Session {
             self.garbage = 0;
         }
         self.in_step = true;
+        self.ready_at = Some(at);
         self.told = None;
         self.effects.reports.push(Report::Ready {
             version: self.version.clone(),

@@ -27,8 +27,6 @@ pub(super) struct Steps {
 pub(super) enum Todo {
     /// A step.
     Do(Step),
-    /// Reading the table.
-    Examine,
     /// Telling these neighbors that they have heard everything.
     EndOfRib(BTreeSet<IpAddr>),
 }
@@ -68,13 +66,6 @@ impl Steps {
         self.waiting.extend(steps.into_iter().map(Todo::Do));
     }
 
-    /// Queues a look at the table; two in a row are one.
-    pub(super) fn examine(&mut self) {
-        if !matches!(self.waiting.back(), Some(Todo::Examine)) {
-            self.waiting.push_back(Todo::Examine);
-        }
-    }
-
     /// Queues End-of-RIB behind all that is ordered.
     pub(super) fn end_of_rib(&mut self, to: BTreeSet<IpAddr>) {
         self.waiting.push_back(Todo::EndOfRib(to));
@@ -95,20 +86,20 @@ impl Steps {
         self.last
     }
 
-    /// What may be done now with at most `max` lines outstanding. A look at the table and End-of-RIB wait for all that was ordered
-    /// before it, and a step for an earlier one for the same prefix: pipelined lines for one prefix may
-    /// end in the wrong order on the wire.
+    /// What may be done now with at most `max` lines outstanding. End-of-RIB waits for all that was ordered before it,
+    /// and a step for an earlier one for the same prefix: pipelined lines for one prefix may end in the wrong
+    /// order on the wire.
     pub(super) fn next(&mut self, max: usize) -> Option<Todo> {
         if self.lines.len() >= max {
             return None;
         }
         let ready = |todo: &Todo| match todo {
             Todo::Do(step) => !self.open.contains_key(&step.prefix()),
-            Todo::Examine | Todo::EndOfRib(_) => true,
+            Todo::EndOfRib(_) => true,
         };
         let index = self.waiting.iter().position(ready)?;
         match self.waiting.get(index) {
-            Some(Todo::Examine | Todo::EndOfRib(_)) if index > 0 || !self.lines.is_empty() => None,
+            Some(Todo::EndOfRib(_)) if index > 0 || !self.lines.is_empty() => None,
             Some(_) => self.waiting.remove(index),
             None => None,
         }

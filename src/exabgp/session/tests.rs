@@ -259,31 +259,6 @@ fn an_order_before_the_table_is_read_is_put_in_doubt() {
 }
 
 #[test]
-fn an_examination_waits_for_what_was_ordered_before() {
-    let mut bench = Bench::ready(settings());
-    bench.order(Order::Do(vec![announce(1)]));
-    bench.order(Order::Examine);
-    bench.order(Order::Examine);
-    bench.order(Order::Do(vec![announce(2)]));
-    assert_eq!(bench.queue.len(), 1);
-    bench.answer(Say::Done);
-    assert_eq!(bench.queue, ["show neighbor configuration"]);
-    bench.answer_all();
-    let kinds: Vec<&str> = bench
-        .reports
-        .iter()
-        .map(|report| match report {
-            Report::Settled { .. } => "settled",
-            Report::Ready { .. } => "ready",
-            Report::InDoubt { .. } | Report::Neighbor(_) | Report::Lost { .. } | Report::Gone { .. } => {
-                "other"
-            }
-        })
-        .collect();
-    assert_eq!(kinds, ["settled", "ready", "settled"]);
-}
-
-#[test]
 fn a_predecessors_answers_are_dropped() {
     let mut bench = Bench::new(settings());
     for stale in [

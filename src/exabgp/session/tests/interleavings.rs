@@ -14,7 +14,6 @@ use crate::route::Prefix;
 #[derive(Debug, Clone)]
 enum Happens {
     Order(Vec<u8>),
-    Examine,
     Answer(Say),
     Event,
     Garbage,
@@ -31,7 +30,6 @@ fn happens(lossy: bool) -> impl Strategy<Value = Happens> {
     let stray = if lossy { Happens::Stray } else { Happens::Event };
     prop_oneof![
         4 => proptest::collection::vec(1_u8..60, 1..40).prop_map(Happens::Order),
-        1 => Just(Happens::Examine),
         12 => answer.prop_map(Happens::Answer),
         2 => Just(Happens::Event),
         1 => Just(Happens::Garbage),
@@ -55,7 +53,6 @@ fn play(events: Vec<Happens>) -> Result<(), TestCaseError> {
                 bench.order(Order::Do(new.into_iter().map(announce).collect()));
             }
             Some(Happens::Order(_)) => {}
-            Some(Happens::Examine) => bench.order(Order::Examine),
             Some(Happens::Answer(say)) => bench.answer(say),
             Some(Happens::Event) => bench.say(&model::state("10.0.0.1", 65_000, "down")),
             Some(Happens::Garbage) => bench.say("10.0.0.1 what"),
@@ -107,7 +104,6 @@ proptest! {
             match event {
                 Happens::Answer(say) => bench.answer(say),
                 Happens::Garbage => bench.say("%$!"),
-                Happens::Examine => bench.order(Order::Examine),
                 Happens::Event | Happens::Stray => bench.say(&model::state("10.0.0.1", 65_000, "connected")),
                 Happens::Order(_) | Happens::Pass(_) => {}
             }

@@ -70,7 +70,18 @@ fn garbage_is_told_when_it_begins_and_when_the_table_was_read_after_it() {
     bench.say("%$!");
     bench.say("%$!");
     assert_eq!(bench.notices, [Notice::GarbageBegan]);
-    bench.order(Order::Examine);
+    bench.say("done");
     bench.answer_all();
     assert_eq!(bench.notices, [Notice::GarbageBegan, Notice::GarbageEnded(2)]);
+}
+
+#[test]
+fn doubts_of_long_ago_do_not_make_the_session_hesitate() {
+    let mut bench = Bench::ready(settings());
+    for _ in 0..10 {
+        bench.say("done");
+        bench.answer_all();
+        assert!(bench.usable, "the table is read again at once");
+        bench.pass(Duration::from_secs(60));
+    }
 }
