@@ -28,6 +28,7 @@ use crate::mobility::{Cause, Effects, Mobility, Transition};
 use crate::plan::{Plan, Progress, Step};
 use crate::route::Prefix;
 use crate::snapshot::{ConfigStatus, Snapshot};
+use crate::timer::sleep_until;
 use crate::vm::{Presence, Uuid};
 use clock::Clock;
 use health::Health;
@@ -133,13 +134,6 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
         if let Some(ended) = agent.ended() {
             return ended;
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }
 

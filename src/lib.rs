@@ -40,4 +40,5 @@ pub mod plan;
 pub mod relay;
 pub mod route;
 pub mod snapshot;
+mod timer;
 pub mod vm;

@@ -6,11 +6,14 @@
 
 #[path = "exabgp/bench.rs"]
 mod bench;
+#[path = "exabgp/exchange.rs"]
+mod exchange;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench::{Bench, Exchange, MARK, OWN_AS, Peers, Version};
+use bench::{Bench, MARK, OWN_AS, Peers, Version};
+use exchange::Exchange;
 use roamd::exabgp::{FoundRoute, NeighborState, Outcome, Report};
 use roamd::plan::Step;
 use roamd::route::{Attributes, NextHop, Prefix, Route, Rung};

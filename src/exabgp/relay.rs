@@ -25,6 +25,7 @@ use super::session::{Effects, Session};
 use super::{Order, Report, Settings};
 use crate::link::{self, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
 use crate::route::Prefix;
+use crate::timer::sleep_until;
 use socket::Socket;
 
 /// How long a relay may take to greet.
@@ -347,13 +348,6 @@ async fn ready(link: Option<&Link>) -> Ready {
     let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
     // An error shows again at the read that follows.
     link.stream.ready(interest).await.unwrap_or(Ready::READABLE)
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn is_passing(error: &io::Error) -> bool {

@@ -67,6 +67,14 @@ fn acknowledge(plan: &mut Plan, now: Instant) -> Vec<Step> {
     steps
 }
 
+/// A plan of which one route is announced.
+fn announced(now: Instant) -> Plan {
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan
+}
+
 #[test]
 fn nothing_is_sent_before_exabgp_has_said_what_it_holds() {
     let now = Instant::now();
@@ -169,9 +177,7 @@ fn switch_overs_and_withdraws_overtake_the_mass() {
 #[test]
 fn a_withdraw_is_repeated_once_with_the_attributes_last_announced() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], vec![route(1, Rung::Active)]);
-    acknowledge(&mut plan, now);
+    let mut plan = announced(now);
     plan.want([prefix(1)], vec![]);
     assert_eq!(acknowledge(&mut plan, now), [withdraw(1, Some(Rung::Active))]);
     assert_eq!((plan.next(later(now, 599)), plan.deadline()), (Vec::new(), Some(later(now, 600))));
@@ -183,9 +189,7 @@ fn a_withdraw_is_repeated_once_with_the_attributes_last_announced() {
 #[test]
 fn a_route_that_is_wanted_again_does_not_wait_for_the_repeat() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], vec![route(1, Rung::Active)]);
-    acknowledge(&mut plan, now);
+    let mut plan = announced(now);
     plan.want([prefix(1)], vec![]);
     acknowledge(&mut plan, now);
     plan.want([prefix(1)], vec![route(1, Rung::Arrived)]);
@@ -267,9 +271,7 @@ fn a_step_that_was_refused_by_some_may_have_been_taken_by_others() {
 #[test]
 fn a_withdraw_that_is_refused_is_shown_as_failed_and_tried_again() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], vec![route(1, Rung::Active)]);
-    acknowledge(&mut plan, now);
+    let mut plan = announced(now);
     plan.want([prefix(1)], vec![]);
     plan.next(now);
     plan.settled(prefix(1), Outcome::Refused("error".to_owned()), now);
@@ -295,9 +297,7 @@ fn a_refusal_of_an_older_intent_does_not_hold_back_the_present_one() {
 #[test]
 fn a_repeat_waits_for_its_own_time_and_not_for_that_of_an_older_withdraw() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], vec![route(1, Rung::Active)]);
-    acknowledge(&mut plan, now);
+    let mut plan = announced(now);
     plan.want([prefix(1)], vec![]);
     acknowledge(&mut plan, now);
     plan.want([prefix(1)], vec![route(1, Rung::Active)]);
@@ -349,9 +349,7 @@ fn what_stands_only_in_the_ledger_is_withdrawn_unless_it_is_wanted() {
 #[test]
 fn a_withdrawn_prefix_is_done_with_only_when_its_repeat_is_acknowledged() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], vec![route(1, Rung::Active)]);
-    acknowledge(&mut plan, now);
+    let mut plan = announced(now);
     plan.want([prefix(1)], vec![]);
     acknowledge(&mut plan, now);
     assert_eq!(plan.take_done(), []);
@@ -363,9 +361,7 @@ fn a_withdrawn_prefix_is_done_with_only_when_its_repeat_is_acknowledged() {
 #[test]
 fn a_changed_last_will_is_announced_for_the_relay_to_hear() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], vec![route(1, Rung::Active)]);
-    acknowledge(&mut plan, now);
+    let mut plan = announced(now);
     let unsure = Some(Arc::clone(&route(1, Rung::Unsure).attributes));
     let changed = Route { unsure, ..route(1, Rung::Active) };
     plan.want([], vec![changed.clone()]);

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 use super::journal::Journal;
 use super::{Effects, Identity, Notice, Relay};
 use crate::exabgp::epoch;
+use crate::timer::sleep_until;
 
 /// How long after a connection has ended, or could not be made, the next one is tried.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -187,13 +188,6 @@ async fn link_ready(link: &Link, wants_to_write: bool) -> Option<tokio::io::Read
             // An error shows again at the read that follows.
             Some(stream.ready(interest).await.unwrap_or(tokio::io::Ready::READABLE))
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,0 +1,126 @@
+//! Live migrations, seen from either side.
+
+use super::*;
+use crate::vm::MigrationDirection::{In, Out};
+use crate::vm::MigrationOutcome::{Completed, Failed as HasFailed, Running as Runs};
+
+#[test]
+fn a_copy_that_is_filled_stands_by_and_arrives_when_it_runs() {
+    let mut host = Host::empty();
+    host.event(INCOMING);
+    assert_eq!((host.rung(), host.outcome()), (Some(Rung::Standby), Some((In, Runs))));
+    host.event(ARRIVES);
+    assert_eq!((host.rung(), host.outcome()), (Some(Rung::Arrived), Some((In, Completed))));
+    host.pass(Duration::from_secs(180));
+    assert_eq!((host.presence(), host.rung()), (Presence::Present, Some(Rung::Active)));
+}
+
+#[test]
+fn the_settle_time_counts_from_the_arrival_and_not_from_the_second_resumed() {
+    let mut host = Host::empty();
+    host.event(LifecycleKind::Resumed(ResumedDetail::Postcopy));
+    host.pass(Duration::from_secs(100));
+    host.event(ARRIVES);
+    host.pass(Duration::from_secs(79));
+    assert_eq!(host.presence(), Presence::Arrived);
+    host.pass(Duration::from_secs(1));
+    assert_eq!(host.presence(), Presence::Present);
+    let deadline = host.mobility.deadline();
+    assert!(
+        deadline > Some(host.now + Duration::from_secs(80_000)),
+        "only libvirt's silence is left: {deadline:?}"
+    );
+}
+
+#[test]
+fn a_source_leaves_at_the_switch_over_and_is_gone_when_stopped() {
+    let mut host = Host::empty();
+    host.list(&[RUNNING]);
+    host.event(LEAVES);
+    assert_eq!((host.rung(), host.outcome()), (Some(Rung::Leaving), Some((Out, Runs))));
+    host.event(LifecycleKind::Suspended(SuspendedDetail::Postcopy));
+    assert_eq!(host.rung(), Some(Rung::Leaving));
+    host.event(LEFT);
+    assert_eq!((host.rung(), host.outcome()), (None, Some((Out, Completed))));
+}
+
+#[test]
+fn a_transient_source_that_is_only_missed_has_left() {
+    let mut host = Host::empty();
+    host.list(&[RUNNING]);
+    host.event(LEAVES);
+    host.list(&[]);
+    assert_eq!((host.presence(), host.outcome()), (Presence::Absent, Some((Out, Completed))));
+    assert_eq!(host.mobility.known().count(), 0);
+}
+
+#[test]
+fn a_migration_that_fails_in_the_copy_leaves_the_source_alone_and_ends_the_standby() {
+    let mut host = Host::empty();
+    host.event(INCOMING);
+    host.event(FAILED);
+    assert_eq!((host.rung(), host.outcome()), (None, Some((In, HasFailed))));
+}
+
+#[test]
+fn a_migration_that_fails_in_the_frozen_time_returns_the_source_to_what_it_was() {
+    for resumed in [UNPAUSED, ARRIVES] {
+        let mut settled = Host::empty();
+        settled.event(UNPAUSED);
+        settled.pass(Duration::from_secs(500));
+        settled.event(LEAVES);
+        settled.event(resumed);
+        assert_eq!((settled.rung(), settled.outcome()), (Some(Rung::Active), Some((Out, HasFailed))));
+
+        let mut fresh = Host::empty();
+        fresh.event(UNPAUSED);
+        fresh.event(LEAVES);
+        fresh.event(resumed);
+        assert_eq!(fresh.rung(), Some(Rung::Arrived));
+    }
+}
+
+#[test]
+fn a_vm_that_comes_straight_back_arrives_again() {
+    let mut host = Host::empty();
+    host.event(UNPAUSED);
+    host.pass(Duration::from_secs(500));
+    for kind in [LEAVES, LEFT, INCOMING] {
+        host.event(kind);
+    }
+    assert_eq!(host.rung(), Some(Rung::Standby));
+    host.event(ARRIVES);
+    assert_eq!(host.rung(), Some(Rung::Arrived));
+}
+
+#[test]
+fn a_paused_guest_that_migrates_is_frozen_at_the_destination_and_arrives_when_resumed() {
+    let mut host = Host::empty();
+    host.event(INCOMING);
+    let effects = host.event(LifecycleKind::Suspended(SuspendedDetail::Paused));
+    assert_eq!(effects.look, BTreeSet::from([VM]));
+    host.look(PAUSED, None);
+    assert_eq!((host.presence(), host.outcome()), (Presence::Frozen, Some((In, Completed))));
+    host.event(UNPAUSED);
+    assert_eq!(host.presence(), Presence::Arrived);
+}
+
+#[test]
+fn a_paused_guest_that_leaves_gives_no_sign_but_its_stop() {
+    let mut host = Host::empty();
+    host.list(&[PAUSED]);
+    host.event(LEFT);
+    assert_eq!((host.rung(), host.outcome()), (None, Some((Out, Completed))));
+}
+
+#[test]
+fn a_vm_that_was_executing_when_it_was_missed_is_on_the_side_that_the_job_tells() {
+    let mut host = Host::empty();
+    host.event(UNPAUSED);
+    let effects = host.list(&[MIGRATING]);
+    assert_eq!((host.presence(), effects.look), (Presence::Departing, BTreeSet::from([VM])));
+    host.look(MIGRATING, Some(crate::vm::MigrationRole::Destination));
+    assert_eq!(host.presence(), Presence::Incoming);
+    host.event(ARRIVES);
+    assert_eq!(host.presence(), Presence::Arrived);
+}
