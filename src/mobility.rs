@@ -299,12 +299,12 @@ impl Mobility {
             }
             return;
         }
-        self.tell(uuid, track::Told::Stands(Presence::Absent), Cause::Vanished, asked_at, effects);
+        self.tell(uuid, verdict::Told::Stands(Presence::Absent), Cause::Vanished, asked_at, effects);
         self.unclaim(uuid, effects);
         self.tracks.remove(&uuid);
     }
 
-    fn tell(&mut self, uuid: Uuid, told: track::Told, cause: Cause, at: Instant, effects: &mut Effects) {
+    fn tell(&mut self, uuid: Uuid, told: verdict::Told, cause: Cause, at: Instant, effects: &mut Effects) {
         let before = self.presence_of(uuid);
         let settle = self.config.mobility.settle;
         if let Some(track) = self.tracks.get_mut(&uuid) {

@@ -189,16 +189,20 @@ impl Neighborhood {
 
     /// The neighbors that are to hold a route for `prefix`.
     pub(super) fn holders(&self, prefix: Prefix, next_hop: NextHop) -> impl Iterator<Item = IpAddr> {
-        self.ours().filter(move |address| {
-            let one = self.configured.get(address);
-            let family = one.is_none_or(|one| if prefix.is_ipv6() { one.ipv6 } else { one.ipv4 });
-            family && fits(*address, prefix, Some(next_hop))
-        })
+        self.ours().filter(move |address| self.carries(*address, prefix, Some(next_hop)))
     }
 
-    /// Who is to hear a step about `prefix`: one entry a line. Empty when no session could carry `next_hop`.
+    /// Whether the session has the prefix's family, as far as its configuration is known, and can carry the next
+    /// hop. ExaBGP says `done` to a route of a family that a session does not have, and sends nothing.
+    fn carries(&self, address: IpAddr, prefix: Prefix, next_hop: Option<NextHop>) -> bool {
+        let one = self.configured.get(&address);
+        let family = one.is_none_or(|one| if prefix.is_ipv6() { one.ipv6 } else { one.ipv4 });
+        family && fits(address, prefix, next_hop)
+    }
+
+    /// Who is to hear a step about `prefix`: one entry a line. Empty when no session carries its family and `next_hop`.
     pub(super) fn audiences(&self, prefix: Prefix, next_hop: Option<NextHop>) -> Vec<Audience> {
-        let fits = |address: &IpAddr| fits(*address, prefix, next_hop);
+        let fits = |address: &IpAddr| self.carries(*address, prefix, next_hop);
         let mut groups: BTreeMap<Option<Asn>, BTreeSet<IpAddr>> = BTreeMap::new();
         let mut everyone = self.selected.is_empty();
         for address in self.ours() {

@@ -3,22 +3,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::verdict::{Standing, of_state};
+use super::verdict::{Standing, Told, of_state};
 use crate::route::Rung;
 use crate::vm::{LifecycleKind, MigrationRole, Presence, Uuid, VmName, VmState};
-
-/// What a fact says about a VM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    /// Its vCPUs run here.
-    Executes,
-    /// Its vCPUs began to run here just now, whatever was known before.
-    Begins,
-    /// It does not execute here, but stands so.
-    Stands(Presence),
-    /// Nothing new.
-    Keep,
-}
 
 /// What made a VM's presence change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,23 @@
 //! Every (event, detail) and (state, reason) of libvirt 9.0 and of today has its cell, and unknown numbers too.
 //! The cells rest on recorded migrations, restores, crashes and restarts of real libvirtd with QEMU.
 
-use super::track::Told;
 use crate::vm::{
     CrashedDetail, DefinedDetail, LifecycleKind, PausedReason, Presence, StartedDetail, StoppedDetail,
     SuspendedDetail, UndefinedDetail, VmState,
 };
+
+/// What a fact says about a VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Its vCPUs run here.
+    Executes,
+    /// Its vCPUs began to run here just now, whatever was known before.
+    Begins,
+    /// It does not execute here, but stands so.
+    Stands(Presence),
+    /// Nothing new.
+    Keep,
+}
 
 /// What an event says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

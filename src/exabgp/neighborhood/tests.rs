@@ -70,6 +70,14 @@ fn neighbors_of_both_kinds_hear_a_line_a_kind() {
 }
 
 #[test]
+fn a_session_without_the_prefixs_family_hears_nothing_of_it() {
+    let v6_only = shown("10.0.0.1", "65000", &["ipv6"], "roamd");
+    assert_eq!(audiences(&of(&[], &v6_only)), []);
+    let one_of_two = v6_only + &shown("10.0.0.2", "65002", BOTH, "roamd");
+    assert_eq!(audiences(&of(&[], &one_of_two)), [(vec![address("10.0.0.2")], Some(65_001))]);
+}
+
+#[test]
 fn chosen_neighbors_are_named_and_no_other_hears_anything() {
     assert_eq!(audiences(&of(&["10.0.0.2"], &mixed())), [(vec![address("10.0.0.2")], None)]);
     // One that ExaBGP doesn't have is named all the same, so that ExaBGP refuses the line.

@@ -123,8 +123,14 @@ impl Steps {
             texts.push_back(line);
         }
         if texts.is_empty() {
-            let reason = format!("no neighbor's session can carry {prefix} with `next-hop self`");
-            let outcome = Outcome::Refused(reason);
+            let outcome = match step {
+                Step::Announce(_) => Outcome::Refused(format!(
+                    "no neighbor's session carries {prefix}: its family is not configured in ExaBGP, or `next-hop \
+                     self` is of the other family"
+                )),
+                // Nobody can hold it.
+                Step::Withdraw { .. } => Outcome::Acknowledged,
+            };
             return Some(Report::Settled { prefix, outcome, written_at: at, at });
         }
         let open = Open {

@@ -117,6 +117,17 @@ fn steps_are_acknowledged_by_position_and_refused_by_name() {
 }
 
 #[test]
+fn what_no_session_carries_is_refused_and_its_withdraw_is_done() {
+    let mut bench = Bench::ready(settings());
+    let v6: Prefix = "2001:db8:5::10".parse().unwrap();
+    bench.order(Order::Do(vec![Step::Announce(sample::route(v6, Attributes::default()))]));
+    assert_eq!(settled(&mut bench), [(v6, false)]);
+    bench.order(Order::Do(vec![Step::Withdraw { prefix: v6, last: None }]));
+    assert_eq!(settled(&mut bench), [(v6, true)]);
+    assert_eq!(bench.queue, Vec::<String>::new());
+}
+
+#[test]
 fn no_more_lines_are_outstanding_than_an_urgent_step_may_wait_for() {
     let mut bench = Bench::ready(settings());
     bench.order(Order::Do((1..=60).map(announce).collect()));
