@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -46,6 +46,14 @@ enum StartError {
 
 /// Runs the agent until it ends.
 pub(super) fn run(path: &Path) -> Exit {
+    // First of all: until then a signal ends the process, and a large configuration takes a while to read.
+    let (runtime, commands) = match signals_first() {
+        Ok(both) => both,
+        Err(error) => {
+            complain(&Chain(&error).to_string());
+            return Exit::Failure;
+        }
+    };
     let config = match Config::load(path) {
         Ok(config) => Arc::new(config),
         Err(faults) => {
@@ -63,7 +71,7 @@ pub(super) fn run(path: &Path) -> Exit {
     }
     let version = env!("CARGO_PKG_VERSION");
     info!(version, path = %path.display(), vms = config.vms.len(), "roamd starts");
-    match catch_unwind(AssertUnwindSafe(|| engine(&config))) {
+    match catch_unwind(AssertUnwindSafe(|| engine(&config, &runtime, commands))) {
         Ok(Ok(Ended::Stopped)) => {
             info!("stopped");
             Exit::Success
@@ -85,17 +93,26 @@ pub(super) fn run(path: &Path) -> Exit {
     }
 }
 
-fn engine(config: &Arc<Config>) -> Result<Ended, StartError> {
+/// The engine's runtime, and what signals ask for from now on.
+fn signals_first() -> Result<(Runtime, mpsc::Receiver<Command>), StartError> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let commands = runtime.block_on(async { signals() })?;
+    Ok((runtime, commands))
+}
+
+fn engine(
+    config: &Arc<Config>,
+    runtime: &Runtime,
+    commands: mpsc::Receiver<Command>,
+) -> Result<Ended, StartError> {
     let host = host_name();
     let (snapshots, published) = watch::channel(Arc::new(agent::first_snapshot(config, &host)));
     let (stop_http, http_stops) = oneshot::channel();
     let http = serve_http(Arc::clone(config), host, published, http_stops)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let (reports_in, libvirt_reports) = mpsc::channel(REPORTS);
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (exabgp_in, exabgp_reports) = mpsc::unbounded_channel();
-        let commands = signals()?;
         exabgp::spawn(Settings::from(config.as_ref()), orders_out, exabgp_in)?;
         let requests = libvirt::spawn(&config.libvirt, reports_in)?;
         let inputs = Inputs { libvirt: libvirt_reports, exabgp: exabgp_reports, commands };
