@@ -1,5 +1,6 @@
 //! An agent that only looks at what is reported to it.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -30,13 +31,16 @@ pub(in crate::libvirt) struct Follower {
     requests: Option<Requests>,
     reports: mpsc::Receiver<Report>,
     runtime: Runtime,
+    /// Answers to looks that came while something else was waited for: their order among other reports is open.
+    looks: VecDeque<(u64, Uuid, Answer)>,
 }
 
 impl Follower {
     pub(in crate::libvirt) fn start(settings: Settings, capacity: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (sender, reports) = mpsc::channel(capacity);
-        Self { requests: Some(start(settings, sender).unwrap()), reports, runtime }
+        let looks = VecDeque::new();
+        Self { requests: Some(start(settings, sender).unwrap()), reports, runtime, looks }
     }
 
     pub(in crate::libvirt) fn ask(&self, request: Request) {
@@ -60,8 +64,12 @@ impl Follower {
     pub(in crate::libvirt) fn until<T>(&mut self, pick: impl Fn(&Report) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(picked) = pick(&self.next()) {
+            let report = self.next();
+            if let Some(picked) = pick(&report) {
                 return picked;
+            }
+            if let Report::Looked { connection, uuid, answer, .. } = report {
+                self.looks.push_back((connection, uuid, answer));
             }
             assert!(Instant::now() < deadline, "the report that is waited for did not come");
         }
@@ -93,6 +101,9 @@ impl Follower {
 
     /// The next answer to a look, with its connection and uuid.
     pub(in crate::libvirt) fn looked(&mut self) -> (u64, Uuid, Answer) {
+        if let Some(earlier) = self.looks.pop_front() {
+            return earlier;
+        }
         self.until(|report| {
             let Report::Looked { connection, uuid, answer, .. } = report else { return None };
             Some((*connection, *uuid, answer.clone()))
