@@ -152,6 +152,11 @@ fn exabgp_is_drained_while_an_agent_reads_nothing(version: Version) {
     let section = "{transport: relay, socket: 'SOCKET'}";
     let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: &config }, section);
     wait::until("every route is acknowledged", || lab.is_ready());
+    // Acknowledged is in ExaBGP's table; at the switch it is a little later. One more is the operator's own.
+    wait::until("the switch has them all", || {
+        let count = lab.bird.table()?.len();
+        if count == 1_025 { Ok(()) } else { Err(format!("{count} routes")) }
+    });
     let (relay, mark) = (lab.exabgp.agent(), lab.bird.mark());
 
     lab.agent().kill();
