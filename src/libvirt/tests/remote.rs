@@ -141,7 +141,8 @@ fn dropping_the_handle_while_libvirtd_hangs_does_not_wait_for_it() {
 fn a_libvirtd_that_hangs_while_connected_is_given_up_by_keep_alive_and_found_again() {
     let daemon = Daemon::start();
     let mut settings = settings(&daemon.uri());
-    (settings.keep_alive_seconds, settings.keep_alive_count) = (1, 1);
+    // Long enough that a busy machine does not give up the next connection too.
+    (settings.keep_alive_seconds, settings.keep_alive_count) = (1, 4);
     settings.open_deadline = Duration::from_secs(1);
     let mut follower = Follower::start(settings, 8);
     follower.listed();
@@ -151,7 +152,9 @@ fn a_libvirtd_that_hangs_while_connected_is_given_up_by_keep_alive_and_found_aga
     let error = follower.disconnected();
     assert!(error.contains("keep-alive"), "{error}");
     daemon.go_on();
-    assert_eq!(follower.looked(), (2, Uuid::nil(), Answer::Gone));
+    let (connection, uuid, answer) = follower.looked();
+    assert!(connection >= 2, "{connection}");
+    assert_eq!((uuid, answer), (Uuid::nil(), Answer::Gone));
     follower.end();
 }
 
