@@ -9,10 +9,12 @@
 //! listed, what it holds of ours is kept.
 
 mod clock;
+mod conflicts;
 mod health;
 mod heartbeat;
 mod publish;
 mod reports;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,10 +29,11 @@ use crate::libvirt::{self, Request};
 use crate::mobility::{Cause, Effects, Mobility, Transition};
 use crate::plan::{Plan, Progress, Step};
 use crate::route::Prefix;
-use crate::snapshot::{ConfigStatus, Snapshot};
+use crate::snapshot::{ConfigStatus, Conflicts, Snapshot};
 use crate::timer::sleep_until;
 use crate::vm::{Presence, Uuid};
 use clock::Clock;
+use conflicts::Offers;
 use health::Health;
 use heartbeat::Heartbeat;
 pub use publish::first_snapshot;
@@ -153,6 +156,9 @@ struct Agent {
     health: Health,
     clock: Clock,
     publisher: Publisher,
+    offers: Offers,
+    /// What is published of them.
+    conflicts: Arc<Conflicts>,
     outputs: Outputs,
     /// libvirt's present connection; what comes from an older one is dropped.
     connection: u64,
@@ -185,6 +191,8 @@ impl Agent {
             health: Health::new(&config),
             clock: Clock::read(),
             publisher: Publisher::new(outputs.snapshots.clone()),
+            offers: Offers::default(),
+            conflicts: Arc::default(),
             outputs,
             connection: 0,
             connected_at: None,
@@ -275,7 +283,8 @@ impl Agent {
                 self.publisher.stale_prefix(*prefix);
             }
             self.publisher.stale_vm(vm);
-            self.plan.want(prefixes, routes);
+            self.plan.want(prefixes.iter().copied(), routes);
+            self.judge_offers(prefixes);
         }
     }
 
@@ -357,6 +366,7 @@ impl Agent {
             mobility: &self.mobility,
             plan: &self.plan,
             health: &self.health,
+            conflicts: &self.conflicts,
             clock: &self.clock,
             now: Instant::now(),
         };

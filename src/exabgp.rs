@@ -1,8 +1,8 @@
 //! ExaBGP's side of the shell: steps in, command lines out, replies in, outcomes out.
 //!
 //! Called by `agent` through [`spawn`] and two channels. In reading order: `command` (steps to text), `reply`
-//! and `row` (text to replies), `neighborhood` (who is to hear what) and `table` (what ExaBGP holds of ours) are
-//! pure; `session` is the pure state machine that matches acknowledgements by their position, finds missing
+//! with `row` and `update` (text to replies), `neighborhood` (who is to hear what), `table` (what ExaBGP holds of ours)
+//! and `wire` (what the neighbors were told of it) are pure; `session` is the pure state machine that matches acknowledgements by their position, finds missing
 //! ones by time-out, fences and reads the table; `drive` ties a session to a reader and a writer thread;
 //! `child`, `print` and `relay` are the transports. No policy: which route is wanted is not known here. The measured
 //! rules that this module rests on are named beside the code that follows them.
@@ -22,18 +22,21 @@ mod sample;
 mod session;
 pub(crate) mod stdin;
 mod table;
+mod update;
+mod wire;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use crate::config::{Config, Transport};
 use crate::plan::Step;
-use crate::route::{Asn, Mark, NextHop, Prefix, Route};
+use crate::route::{Asn, Mark, NextHop, Prefix, Route, Rung};
 
 #[cfg(test)]
 pub(crate) use command::{Audience, line};
@@ -54,6 +57,8 @@ pub struct Settings {
     pub mark: Mark,
     /// The neighbors to speak to; empty: all that ExaBGP lets this process speak to.
     pub neighbors: BTreeSet<IpAddr>,
+    /// Every VM's: the prefixes of which it is reported what neighbors offer.
+    pub service_ips: Arc<BTreeSet<Prefix>>,
     /// Whether IPv4 routes are announced with `next-hop self`.
     pub own_next_hop_v4: bool,
     /// Whether IPv6 routes are announced with `next-hop self`.
@@ -83,6 +88,9 @@ impl From<&Config> for Settings {
             local_as: config.bgp.local_as,
             mark: config.bgp.ladder.mark(),
             neighbors: config.bgp.neighbors.clone(),
+            service_ips: Arc::new(
+                config.vms.values().flat_map(|vm| vm.service_ips.iter().copied()).collect(),
+            ),
             own_next_hop_v4: config.bgp.next_hop == NextHop::Own,
             own_next_hop_v6: config.bgp.next_hop_v6 == Some(NextHop::Own),
             ack_timeout: Self::ACK_TIMEOUT,
@@ -121,7 +129,8 @@ pub enum Order {
     /// Once all that was ordered is carried out, tell these neighbors that they have heard everything (End-of-RIB,
     /// RFC 4724), where ExaBGP leaves that to its API process (`manual-eor`).
     EndOfRib(BTreeSet<IpAddr>),
-    /// These are acknowledged and wanted: the relay's ledger is to hold them, with their last wills.
+    /// These stand as wanted without a step that says so: the wire is held against them, and a relay's ledger is to
+    /// hold them, with their last wills.
     Keep(Vec<Route>),
     /// Nothing is wanted or left to do for these: the relay's ledger is to forget them.
     Forget(Vec<Prefix>),
@@ -173,11 +182,58 @@ pub enum Report {
     },
     /// A neighbor's state or numbers changed.
     Neighbor(Neighbor),
+    /// What the UPDATEs show, where ExaBGP is configured to report them.
+    Wire(WireReport),
     /// ExaBGP is gone (end of file on its pipe). With transport `child` nothing follows.
     Gone {
         /// Why, in words.
         reason: String,
     },
+}
+
+/// What the UPDATEs show that ExaBGP sent (the wire echo) and received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireReport {
+    /// Every neighbor that is up was told what was acknowledged last for this prefix.
+    Confirmed {
+        /// Of what.
+        prefix: Prefix,
+        /// When the last of them was seen to be told.
+        at: Instant,
+    },
+    /// A neighbor was told something else than was acknowledged last, or than anyone here wants.
+    Contradicted {
+        /// Of what.
+        prefix: Prefix,
+        /// Whom.
+        neighbor: IpAddr,
+        /// The rung in our mark (`None`: without it) and the MED that it was told; `None`: a withdrawal.
+        told: Option<(Option<Rung>, u32)>,
+        /// It was reported before, and was not repaired since.
+        again: bool,
+    },
+    /// A neighbor offers another path to a VM's service IP, or no longer does.
+    Offered {
+        /// The neighbor.
+        neighbor: IpAddr,
+        /// To what.
+        prefix: Prefix,
+        /// The path; `None`: no longer.
+        path: Option<Path>,
+        /// When the UPDATE was read.
+        at: Instant,
+    },
+}
+
+/// A path that a neighbor offers to a VM's service IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path {
+    /// The rung in the mark of the host behind it; `None`: no mark came with it.
+    pub rung: Option<Rung>,
+    /// The AS in that mark.
+    pub marked_by: Option<u32>,
+    /// Its next hop, mostly the neighbor itself.
+    pub next_hop: Option<IpAddr>,
 }
 
 /// A BGP neighbor as ExaBGP tells it.

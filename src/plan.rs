@@ -10,11 +10,13 @@
 //!   their attributes, and the last writer does not win.
 //! - A withdraw is repeated once, at least half a second later. A withdraw that meets its announce in the first
 //!   batch of a session leaves the route at the peer, although both are acknowledged and the table shows it gone.
+//!   Only where the wire echo has shown it, no repeat is needed.
 //!   Recent withdraws are repeated after each session-up for the same reason.
 //! - Switch-overs and withdraws overtake the mass of announcements, and at most [`WINDOW`] steps are open, so
 //!   that an urgent one never waits behind more than these.
 
 mod entry;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -156,6 +158,8 @@ impl Plan {
             entry.open = None;
             entry.failure = None;
             entry.not_before = None;
+            entry.nudge = false;
+            entry.confirmed_at = None;
             // What is not shown may still be on its way to a peer: a withdraw that was open is sent again.
             entry.held = match table.remove(prefix) {
                 Some(found) => Held::Found(found),
@@ -200,6 +204,8 @@ impl Plan {
                         entry.last = Some(route.clone());
                     }
                     entry.open = Some(step.clone());
+                    entry.nudge = false;
+                    entry.confirmed_at = None;
                     self.open += 1;
                     steps.push(step);
                 }

@@ -212,7 +212,7 @@ impl Relay {
     }
 
     fn line(&mut self, line: Option<&[u8]>, now: Instant) {
-        let reply = line.map_or(Reply::Garbage, Reply::parse);
+        let reply = line.map_or(Reply::Garbage, Reply::parse_all_but_updates);
         let text = line.map(String::from_utf8_lossy);
         if let (Reply::State(told), Some(text)) = (&reply, &text)
             && text.len() <= Self::MAX_STATE

@@ -149,6 +149,14 @@ impl Route {
         let attributes = self.unsure.clone()?;
         Some(Self { rung: Rung::Unsure, attributes, unsure: None, ..self.clone() })
     }
+
+    /// The same route with a MED that differs by one, which is less than rungs differ by unless they are configured so.
+    #[must_use]
+    pub fn nudged(&self) -> Self {
+        let mut attributes = (*self.attributes).clone();
+        attributes.med = attributes.med.checked_add(1).unwrap_or(attributes.med - 1);
+        Self { attributes: Arc::new(attributes), ..self.clone() }
+    }
 }
 
 /// Routes by what they reach.

@@ -64,6 +64,8 @@ pub struct Snapshot {
     pub libvirt: LibvirtStatus,
     /// ExaBGP's health.
     pub exabgp: ExabgpStatus,
+    /// Paths of others to VMs that execute here.
+    pub conflicts: Arc<Conflicts>,
     /// The VMs that libvirt knows here, and those with a route that is not settled yet. A managed VM stands
     /// under its name in the configuration, any other under its domain name.
     pub vms: BTreeMap<VmName, Arc<VmView>>,
@@ -127,6 +129,37 @@ pub struct ExabgpStatus {
     pub neighbors: Vec<NeighborView>,
     /// Why it does not answer, or what is wrong with what it says.
     pub error: Option<String>,
+    /// How often, since this agent started, a neighbor was seen to be told something else than was acknowledged; each is
+    /// repaired. Stays 0 where ExaBGP does not report the UPDATEs that it sends.
+    pub contradictions: u64,
+}
+
+/// `status.conflicts`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Conflicts {
+    /// How many there were since this agent started.
+    pub total: u64,
+    /// Those that last.
+    pub open: Vec<ConflictView>,
+}
+
+/// A neighbor offers another path to a VM that executes here: a split brain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConflictView {
+    /// To what.
+    pub prefix: Prefix,
+    /// The VM.
+    pub vm: VmName,
+    /// Who offers it.
+    pub neighbor: IpAddr,
+    /// The rung on which the host behind it claims to have the VM; `null`: it carries no mark of roamd's.
+    pub preference: Option<Rung>,
+    /// The AS in that mark: the other host's `bgp.local_as`.
+    pub marked_by: Option<u32>,
+    /// The path's next hop.
+    pub next_hop: Option<IpAddr>,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// An entry of `status.exabgp.neighbors`
@@ -208,6 +241,9 @@ pub struct RouteView {
     pub state: RouteState,
     /// Since when it is so.
     pub since: Timestamp,
+    /// When every neighbor that is up was seen to be told so; `null` where that is not known: ExaBGP has not sent it yet, or
+    /// does not report the UPDATEs that it sends.
+    pub confirmed_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<String>,
 }

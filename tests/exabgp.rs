@@ -226,7 +226,8 @@ fn the_end_of_exabgp_is_the_end_of_the_session(version: Version) {
         | Report::Settled { .. }
         | Report::InDoubt { .. }
         | Report::Lost { .. }
-        | Report::Neighbor(_) => None,
+        | Report::Neighbor(_)
+        | Report::Wire(_) => None,
     });
     assert!(gone.contains("end of file"), "{gone}");
 }

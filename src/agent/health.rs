@@ -64,6 +64,7 @@ impl Health {
                 epoch: None,
                 neighbors: Vec::new(),
                 error: None,
+                contradictions: 0,
             },
             neighbors: BTreeMap::new(),
             owed: BTreeSet::new(),

@@ -13,7 +13,7 @@ use crate::mobility::{Known, Mobility};
 use crate::plan::{Plan, Progress};
 use crate::route::{Prefix, Route};
 use crate::snapshot::{
-    ConfigStatus, MigrationView, RouteState, RouteView, Snapshot, VmView, service_ip_text,
+    ConfigStatus, Conflicts, MigrationView, RouteState, RouteView, Snapshot, VmView, service_ip_text,
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
@@ -36,6 +36,7 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         not_ready: health.not_ready(config, Lists::NoneYet, false),
         libvirt: health.libvirt,
         exabgp: health.exabgp,
+        conflicts: Arc::default(),
         vms: BTreeMap::new(),
         routes: BTreeMap::new(),
     }
@@ -115,6 +116,7 @@ impl Publisher {
             && last.not_ready == not_ready
             && last.libvirt == state.health.libvirt
             && last.exabgp == state.health.exabgp
+            && last.conflicts == *state.conflicts
             && last.config_status == *state.config_status;
         if same {
             return;
@@ -124,6 +126,7 @@ impl Publisher {
             not_ready,
             libvirt: state.health.libvirt.clone(),
             exabgp: state.health.exabgp.clone(),
+            conflicts: Arc::clone(state.conflicts),
             config_status: state.config_status.clone(),
             vms: self.vms.clone(),
             routes: self.routes.clone(),
@@ -198,6 +201,7 @@ pub(super) struct State<'a> {
     pub(super) mobility: &'a Mobility,
     pub(super) plan: &'a Plan,
     pub(super) health: &'a Health,
+    pub(super) conflicts: &'a Arc<Conflicts>,
     pub(super) clock: &'a Clock,
     pub(super) now: Instant,
 }
@@ -225,6 +229,7 @@ impl State<'_> {
             attributes: Arc::clone(&route.attributes),
             state,
             since,
+            confirmed_at: self.plan.confirmed_at(prefix).map(|at| self.clock.stamp(at)),
             error: error.clone(),
         };
         match (route, progress) {
@@ -237,6 +242,7 @@ impl State<'_> {
                 attributes: Arc::new(found.attributes.clone()),
                 state,
                 since,
+                confirmed_at: None,
                 error,
             })),
             // A withdraw that is only repeated: what it was is shown until it is done.

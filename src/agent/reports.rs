@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use super::{Agent, Command, Origin, STOP};
-use crate::config::{Config, OnStop, Transport};
-use crate::exabgp::{self, Order};
+use crate::config::{Config, OnStop};
+use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
 use crate::plan::Outcome;
 use crate::route::Prefix;
@@ -98,6 +98,10 @@ impl Agent {
                 }
                 self.health.exabgp.connected = true;
                 self.health.exabgp.version = version;
+                if self.health.exabgp.epoch != epoch {
+                    let prefixes = self.offers.forget();
+                    self.judge_offers(prefixes);
+                }
                 self.health.exabgp.epoch = epoch;
                 self.health.exabgp.error = None;
                 let rungs = table.iter().map(|found| (found.prefix, found.rung)).collect();
@@ -109,10 +113,8 @@ impl Agent {
                 for prefix in prefixes {
                     self.publisher.stale_prefix(prefix);
                 }
-                if self.config.exabgp.transport == Transport::Relay {
-                    // What is found as wanted needs no step by which a relay would learn of it.
-                    self.order(Order::Keep(self.plan.announced().cloned().collect()));
-                }
+                // What is found as wanted needs no step by which anyone would learn of it.
+                self.order(Order::Keep(self.plan.announced().cloned().collect()));
                 self.apply(effects, None);
             }
             exabgp::Report::Settled { prefix, outcome, written_at, at } => {
@@ -149,11 +151,16 @@ impl Agent {
             }
             exabgp::Report::Neighbor(neighbor) => {
                 info!(neighbor = %neighbor.address, asn = neighbor.asn, state = %neighbor.state, "BGP session");
+                if neighbor.state != NeighborState::Up {
+                    let prefixes = self.offers.down(neighbor.address);
+                    self.judge_offers(prefixes);
+                }
                 if self.health.neighbor(neighbor, &self.clock) {
                     self.plan.session_up(Instant::now());
                 }
                 self.end_of_rib();
             }
+            exabgp::Report::Wire(report) => self.wire(report),
             exabgp::Report::Gone { reason } => self.gone = Some(reason),
         }
     }

@@ -187,6 +187,22 @@ impl Neighborhood {
         self.numbers(address).is_some_and(|(asn, local_asn)| asn == local_asn)
     }
 
+    /// Whether it is a neighbor that we may and want to speak to.
+    pub(super) fn is_ours(&self, address: IpAddr) -> bool {
+        self.ours().any(|one| one == address)
+    }
+
+    /// The neighbors that are up and are to hear of `prefix`.
+    pub(super) fn listeners(
+        &self,
+        prefix: Prefix,
+        next_hop: Option<NextHop>,
+    ) -> impl Iterator<Item = IpAddr> {
+        self.ours()
+            .filter(|address| self.states.get(address) == Some(&NeighborState::Up))
+            .filter(move |address| self.carries(*address, prefix, next_hop))
+    }
+
     /// The neighbors that are to hold a route for `prefix`.
     pub(super) fn holders(&self, prefix: Prefix, next_hop: NextHop) -> impl Iterator<Item = IpAddr> {
         self.ours().filter(move |address| self.carries(*address, prefix, Some(next_hop)))

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::NeighborState;
 use super::row::Row;
+use super::update::{self, NoUpdate, Update};
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,9 @@ pub enum Reply {
     State(Told),
     /// ExaBGP ends in order.
     ShuttingDown,
-    /// Another event, not followed here (UPDATEs sent and received among them).
+    /// An UPDATE that ExaBGP sent or received.
+    Update(Box<Update>),
+    /// Another event, not followed here.
     Event,
     /// An answer in JSON: ExaBGP 6's own protocol.
     JsonAnswer,
@@ -78,11 +81,18 @@ pub enum ConfigurationLine {
     Other,
 }
 
-/// Whether a line is worth more than [`Reply::Event`], without parsing it: with `send { parsed; update; }` most
-/// lines are echoes of UPDATEs.
+/// Whether a line that is no UPDATE is worth more than [`Reply::Event`], without parsing it.
 const FOLLOWED: [&str; 3] = [r#""type": "state""#, r#""type": "notification""#, r#""answer""#];
 
 impl Reply {
+    /// Reads one line without its end, UPDATEs as [`Self::Event`]: with `send { parsed; update; }` most lines are such.
+    pub fn parse_all_but_updates(line: &[u8]) -> Self {
+        match std::str::from_utf8(line) {
+            Ok(line) if update::is_update(line) => Self::Event,
+            Ok(_) | Err(_) => Self::parse(line),
+        }
+    }
+
     /// Reads one line without its end.
     pub fn parse(line: &[u8]) -> Self {
         let Ok(line) = std::str::from_utf8(line) else { return Self::Garbage };
@@ -92,6 +102,13 @@ impl Reply {
             "" => return Self::Configuration(ConfigurationLine::Other),
             "}" => return Self::Configuration(ConfigurationLine::End),
             _ => {}
+        }
+        if update::is_update(line) {
+            return match Update::parse(line) {
+                Ok(Some(update)) => Self::Update(Box::new(update)),
+                Ok(None) => Self::Event,
+                Err(NoUpdate) => Self::Garbage,
+            };
         }
         if line.starts_with('{') {
             return json(line);

@@ -16,6 +16,7 @@ pub(super) fn settings(transport: Transport, ack_timeout: Duration) -> Settings 
         local_as,
         mark: Mark { local_as, mark: 82 },
         neighbors: [].into(),
+        service_ips: Arc::default(),
         own_next_hop_v4: true,
         own_next_hop_v6: false,
         ack_timeout,

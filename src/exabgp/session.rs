@@ -16,7 +16,9 @@
 //! then fences again, and never gets to [`Report::Ready`] on somebody else's answers.
 
 mod asking;
+mod effects;
 mod steps;
+mod updates;
 mod version;
 
 use std::collections::BTreeSet;
@@ -26,10 +28,11 @@ use std::time::Instant;
 use super::neighborhood::Neighborhood;
 use super::reply::Reply;
 use super::table::Table;
-use super::{Order, Report, Settings};
+use super::wire::Wire;
+use super::{NeighborState, Order, Report, Settings};
 use crate::config::Transport;
-use crate::link::Keep;
 use crate::plan::Step;
+pub use effects::{Effects, Notice};
 use steps::{Answer, Steps, Todo};
 
 /// The state of the exchange.
@@ -39,6 +42,7 @@ pub struct Session {
     phase: Phase,
     steps: Steps,
     neighborhood: Neighborhood,
+    wire: Wire,
     version: Option<String>,
     /// Since when ExaBGP owes what it owes, or when it last paid.
     waiting_since: Instant,
@@ -76,36 +80,6 @@ enum Phase {
     Gone,
 }
 
-/// What the shell is to do, in this order.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Effects {
-    /// What the relay's ledger is to hold before anything is written; empty with other transports.
-    pub keeps: Vec<Keep>,
-    /// Whole lines with their ends, to be written at once; empty: nothing.
-    pub write: String,
-    /// With `write`: what to hand to [`Session::written`] once it is written.
-    pub through: u64,
-    /// What the agent is to hear.
-    pub reports: Vec<Report>,
-    /// What is worth a line in the log.
-    pub notices: Vec<Notice>,
-}
-
-/// Something worth a line in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// Garbage came for the first time since all was well; it is dropped.
-    GarbageBegan,
-    /// All is well again, after so many lines of garbage.
-    GarbageEnded(u64),
-    /// ExaBGP says that it ends.
-    ShuttingDown,
-    /// Some neighbors belong to other API processes, and ExaBGP doesn't tell which process this is.
-    AmbiguousNeighbors,
-    /// A version of which the text protocol was not measured.
-    UntestedVersion(String),
-}
-
 impl Session {
     /// The most lines that are written and not acknowledged: an urgent step waits for no more than these.
     pub const MAX_OUTSTANDING: usize = 25;
@@ -123,6 +97,7 @@ impl Session {
             settings,
             phase: Phase::Fencing { header: false },
             steps: Steps::default(),
+            wire: Wire::default(),
             version: None,
             waiting_since: at,
             in_step: false,
@@ -146,6 +121,12 @@ impl Session {
 
     /// When [`Self::tick`] has something to do if nothing else happens before.
     pub fn deadline(&self) -> Option<Instant> {
+        let judgement = if self.in_step { self.wire.deadline() } else { None };
+        [self.patience(), judgement].into_iter().flatten().min()
+    }
+
+    /// When ExaBGP has owed something for too long, or a pause ends.
+    fn patience(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Pausing { until } => Some(*until),
             Phase::Fencing { .. } => {
@@ -192,6 +173,7 @@ impl Session {
             Order::EndOfRib(_) => {}
             Order::Keep(routes) if self.in_step => {
                 for route in routes {
+                    self.wire.stands(&route);
                     self.keep(&Step::Announce(route));
                 }
             }
@@ -210,7 +192,10 @@ impl Session {
 
     /// Time passed; needed at [`Self::deadline`] only.
     pub fn tick(&mut self, at: Instant) {
-        if self.deadline().is_none_or(|deadline| at < deadline) {
+        if self.in_step {
+            self.judge(at);
+        }
+        if self.patience().is_none_or(|deadline| at < deadline) {
             return;
         }
         let owed = self.settings.ack_timeout.as_secs_f64();
@@ -235,8 +220,7 @@ impl Session {
     pub fn gone(&mut self, reason: String) {
         if !matches!(self.phase, Phase::Gone) {
             self.phase = Phase::Gone;
-            self.in_step = false;
-            self.steps.clear();
+            self.unsettle();
             self.effects.reports.push(Report::Gone { reason });
         }
     }
@@ -251,6 +235,7 @@ impl Session {
                 }
                 self.garbage += 1;
             }
+            (_, Reply::Update(update)) => self.update(&update, at),
             (_, Reply::ShuttingDown) => self.effects.notices.push(Notice::ShuttingDown),
             (_, Reply::JsonAnswer) => self.give_up(
                 "ExaBGP answers in JSON, the API of ExaBGP 6; set exabgp_api_version=4 in ExaBGP's environment"
@@ -260,6 +245,9 @@ impl Session {
                 // Before the table is asked for, no line was made of what is known of the neighbors.
                 let settled = matches!(phase, Phase::Listing(_) | Phase::Running | Phase::Ending(_));
                 let changed = self.neighborhood.tell(told);
+                if told.state != NeighborState::Up {
+                    self.wire.down(told.address);
+                }
                 if changed && settled {
                     self.doubt(format!("neighbor {} is new, or of the other kind now", told.address), at);
                 } else if settled {
@@ -317,6 +305,9 @@ impl Session {
                 Some(Todo::Do(step)) => {
                     self.keep(&step);
                     let refused = self.steps.write(&step, &self.neighborhood, &mut self.effects.write, at);
+                    if refused.is_none() {
+                        self.wire.write(&step);
+                    }
                     self.effects.reports.extend(refused);
                 }
             }
@@ -352,7 +343,9 @@ impl Session {
                     self.doubts = 0;
                 }
                 self.waiting_since = at;
-                self.effects.reports.extend(settled);
+                if let Some(report) = settled {
+                    self.settle(report, at);
+                }
                 self.proceed(at);
             }
         }
@@ -368,8 +361,7 @@ impl Session {
             self.doubts = 0;
         }
         self.doubts = self.doubts.saturating_add(1);
-        self.steps.clear();
-        self.in_step = false;
+        self.unsettle();
         if self.told.as_ref() != Some(&reason) {
             self.tell(reason);
         }
@@ -380,9 +372,15 @@ impl Session {
         }
     }
 
-    fn give_up(&mut self, reason: String) {
+    /// Everything that was asked for is open no more, and what came of it unknown.
+    fn unsettle(&mut self) {
         self.steps.clear();
+        self.wire.doubt();
         self.in_step = false;
+    }
+
+    fn give_up(&mut self, reason: String) {
+        self.unsettle();
         self.tell(reason.clone());
         self.phase = Phase::Unusable(reason);
     }

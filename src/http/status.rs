@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::answer::json;
 use super::{Snapshots, latest};
-use crate::snapshot::{ConfigStatus, Counts, ExabgpStatus, LibvirtStatus, Snapshot, Timestamp};
+use crate::snapshot::{ConfigStatus, Conflicts, Counts, ExabgpStatus, LibvirtStatus, Snapshot, Timestamp};
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -21,6 +21,7 @@ struct Status<'a> {
     config: &'a ConfigStatus,
     libvirt: &'a LibvirtStatus,
     exabgp: &'a ExabgpStatus,
+    conflicts: &'a Conflicts,
     counts: Counts,
 }
 
@@ -35,6 +36,7 @@ impl<'a> Status<'a> {
             config: &snapshot.config_status,
             libvirt: &snapshot.libvirt,
             exabgp: &snapshot.exabgp,
+            conflicts: &snapshot.conflicts,
             counts: snapshot.counts(),
         }
     }

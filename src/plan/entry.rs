@@ -56,6 +56,11 @@ pub(super) struct Entry {
     pub(super) withdrawn_once: bool,
     /// The route as it was last announced.
     pub(super) last: Option<Route>,
+    /// ExaBGP suppresses an announce that equals what it believes to have sent: the next one differs a little, and the
+    /// route itself follows.
+    pub(super) nudge: bool,
+    /// When the neighbors were seen to be told what was acknowledged last.
+    pub(super) confirmed_at: Option<Instant>,
     /// The route as it was found in ExaBGP's table before it was withdrawn.
     found: Option<FoundRoute>,
 }
@@ -71,6 +76,8 @@ impl Entry {
             not_before: None,
             withdrawn_once: false,
             last: None,
+            nudge: false,
+            confirmed_at: None,
             found: None,
         }
     }
@@ -82,6 +89,7 @@ impl Entry {
         }
         match (&self.desired, &self.held) {
             (Some(route), held) if held.is(route) => None,
+            (Some(route), _) if self.nudge => Some(Step::Announce(route.nudged())),
             (Some(route), _) => Some(Step::Announce(route.clone())),
             (None, Held::Nothing) => None,
             (None, Held::Route(route)) => Some(Step::Withdraw { prefix, last: Some(route.clone()) }),

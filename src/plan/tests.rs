@@ -1,6 +1,7 @@
 //! What is sent, in which order, and what is believed of it.
 
 mod convergence;
+mod wire;
 
 use std::sync::Arc;
 

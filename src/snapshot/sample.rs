@@ -82,6 +82,7 @@ pub(crate) fn route(prefix: &str, vm: &str, rung: Rung, state: RouteState) -> Ar
         attributes: Arc::new(ladder().attributes(rung, &none, &none)),
         state,
         since: time("2026-03-01T10:00:00.5Z"),
+        confirmed_at: None,
         error: None,
     })
 }
@@ -142,7 +143,9 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
                 since: time("2026-03-01T08:00:03Z"),
             }],
             error: None,
+            contradictions: 0,
         },
+        conflicts: Arc::default(),
         vms,
         routes,
     }

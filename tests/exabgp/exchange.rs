@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use roamd::config::Transport;
@@ -20,6 +21,7 @@ fn settings(neighbors: &[&str]) -> Settings {
         local_as: OWN_AS,
         mark: MARK,
         neighbors: neighbors.iter().map(|address| address.parse().unwrap()).collect(),
+        service_ips: Arc::default(),
         own_next_hop_v4: false,
         own_next_hop_v6: false,
         ack_timeout: Settings::ACK_TIMEOUT,
@@ -74,8 +76,11 @@ impl Exchange {
                     self.neighbors.insert(neighbor.address, known);
                 }
                 Report::InDoubt { reason } => self.doubts.push(reason.clone()),
-                Report::Ready { .. } | Report::Settled { .. } | Report::Gone { .. } | Report::Lost { .. } => {
-                }
+                Report::Ready { .. }
+                | Report::Settled { .. }
+                | Report::Wire(_)
+                | Report::Gone { .. }
+                | Report::Lost { .. } => {}
             }
             self.reports.push(report);
         }
@@ -145,6 +150,7 @@ impl Exchange {
             | Report::InDoubt { .. }
             | Report::Lost { .. }
             | Report::Neighbor(_)
+            | Report::Wire(_)
             | Report::Gone { .. } => None,
         })
     }
@@ -160,9 +166,11 @@ impl Exchange {
                     Some((*prefix, outcome.clone()))
                 }
                 Report::InDoubt { reason } => panic!("in doubt: {reason}"),
-                Report::Ready { .. } | Report::Neighbor(_) | Report::Gone { .. } | Report::Lost { .. } => {
-                    None
-                }
+                Report::Ready { .. }
+                | Report::Neighbor(_)
+                | Report::Wire(_)
+                | Report::Gone { .. }
+                | Report::Lost { .. } => None,
             })
         };
         (0..count).map(settled).collect()

@@ -51,6 +51,7 @@ impl Agent {
             local_as: mark().local_as,
             mark: mark(),
             neighbors: BTreeSet::new(),
+            service_ips: Arc::default(),
             own_next_hop_v4: true,
             own_next_hop_v6: false,
             ack_timeout: Settings::ACK_TIMEOUT,
@@ -83,6 +84,7 @@ impl Agent {
             | Report::InDoubt { .. }
             | Report::Lost { .. }
             | Report::Neighbor(_)
+            | Report::Wire(_)
             | Report::Gone { .. } => None,
         })
         .await
@@ -95,6 +97,7 @@ impl Agent {
             | Report::Settled { .. }
             | Report::InDoubt { .. }
             | Report::Neighbor(_)
+            | Report::Wire(_)
             | Report::Gone { .. } => None,
         })
         .await

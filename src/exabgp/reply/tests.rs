@@ -52,7 +52,8 @@ fn each_kind_of_line_is_known() {
         ("shutdown in progress", Reply::InProgress),
         ("reload in progress", Reply::InProgress),
         (r#"{ "answer": "done", "message": "command completed" }"#, Reply::JsonAnswer),
-        (r#"{ "exabgp": "6.0.0", "type": "update", "neighbor": {} }"#, Reply::Event),
+        (r#"{ "exabgp": "6.0.0", "type": "open", "neighbor": {} }"#, Reply::Event),
+        (r#"{ "exabgp": "4.0.1", "type": "update", "neighbor": {} }"#, Reply::Garbage),
         ("neighbor 127.0.0.2 ipv4 unicast 0.0.0.0/0 next-hop self", Reply::OtherRow),
     ];
     for (line, expected) in cases {

@@ -48,6 +48,7 @@ impl Session {
             | Reply::State(_)
             | Reply::ShuttingDown
             | Reply::Event
+            | Reply::Update(_)
             | Reply::JsonAnswer
             | Reply::Garbage => {}
         }
@@ -90,6 +91,7 @@ impl Session {
         }
         self.in_step = true;
         self.ready_at = Some(at);
+        self.wire.ready(at);
         self.told = None;
         self.effects.reports.push(Report::Ready {
             version: self.version.clone(),

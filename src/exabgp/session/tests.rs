@@ -1,6 +1,7 @@
 mod interleavings;
 mod model;
 mod troubles;
+mod updates;
 
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ fn settled(bench: &mut Bench) -> Vec<(Prefix, bool)> {
             Report::Ready { .. }
             | Report::InDoubt { .. }
             | Report::Neighbor(_)
+            | Report::Wire(_)
             | Report::Lost { .. }
             | Report::Gone { .. } => None,
         })
@@ -56,6 +58,7 @@ fn doubts(bench: &mut Bench) -> Vec<String> {
             Report::Ready { .. }
             | Report::Settled { .. }
             | Report::Neighbor(_)
+            | Report::Wire(_)
             | Report::Lost { .. }
             | Report::Gone { .. } => None,
         })
@@ -97,6 +100,7 @@ fn steps_are_acknowledged_by_position_and_refused_by_name() {
             Report::Ready { .. }
             | Report::InDoubt { .. }
             | Report::Neighbor(_)
+            | Report::Wire(_)
             | Report::Lost { .. }
             | Report::Gone { .. } => None,
         })
@@ -197,6 +201,7 @@ fn written_at_is_when_the_last_line_was_written() {
             Report::Ready { .. }
             | Report::InDoubt { .. }
             | Report::Neighbor(_)
+            | Report::Wire(_)
             | Report::Lost { .. }
             | Report::Gone { .. } => {
                 panic!("{report:?}")

@@ -23,6 +23,7 @@ fn web_route(prefix: &str) -> Value {
         },
         "state": "announced",
         "since": "2026-03-01T10:00:00.500Z",
+        "confirmed_at": null,
         "error": null,
     })
 }
@@ -44,6 +45,7 @@ fn db_route() -> Value {
         },
         "state": "withdrawing",
         "since": "2026-03-01T10:00:00.500Z",
+        "confirmed_at": null,
         "error": null,
     })
 }
@@ -133,7 +135,9 @@ async fn status() {
                 {"address": "192.0.2.1", "asn": 65001, "state": "up", "since": "2026-03-01T08:00:03.000Z"},
             ],
             "error": null,
+            "contradictions": 0,
         },
+        "conflicts": {"total": 0, "open": []},
         "counts": {
             "vms": {"arrived": 0, "present": 1, "incoming": 0, "frozen": 0, "departing": 1, "absent": 1},
             "routes": {"pending": 0, "announced": 3, "withdrawing": 1, "failed": 0},

@@ -1,0 +1,111 @@
+use super::*;
+
+fn prefix() -> Prefix {
+    "198.51.100.10".parse().unwrap()
+}
+
+fn peer(last: u8) -> IpAddr {
+    IpAddr::from([10, 0, 0, last])
+}
+
+fn path(rung: Option<Rung>) -> Path {
+    Path { rung, marked_by: rung.map(|_| 65_102), next_hop: Some(peer(1)) }
+}
+
+fn judge(offers: &mut Offers, rung: Option<Rung>) -> Vec<Change> {
+    let now = Timestamp("2026-03-01T10:00:00Z".parse().unwrap());
+    offers.judge(prefix(), &VmName::new("web"), rung, now)
+}
+
+fn began(changes: &[Change]) -> Vec<IpAddr> {
+    changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Began(view) => Some(view.neighbor),
+            Change::Ended(_) => None,
+        })
+        .collect()
+}
+
+fn ended(changes: &[Change]) -> Vec<IpAddr> {
+    changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Ended(view) => Some(view.neighbor),
+            Change::Began(_) => None,
+        })
+        .collect()
+}
+
+#[test]
+fn only_a_settled_vm_and_a_path_that_claims_it_are_a_conflict() {
+    let rungs = [
+        None,
+        Some(Rung::Arrived),
+        Some(Rung::Active),
+        Some(Rung::Unsure),
+        Some(Rung::Standby),
+        Some(Rung::Leaving),
+    ];
+    for own in rungs {
+        for theirs in rungs {
+            let mut offers = Offers::default();
+            offers.offered(peer(1), prefix(), Some(path(theirs)));
+            let expected =
+                own == Some(Rung::Active) && !matches!(theirs, Some(Rung::Standby | Rung::Leaving));
+            assert_eq!(!judge(&mut offers, own).is_empty(), expected, "{own:?} here, {theirs:?} there");
+        }
+    }
+}
+
+#[test]
+fn a_conflict_is_told_once_counted_and_ends_with_the_path() {
+    let mut offers = Offers::default();
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Active))));
+    assert_eq!(began(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
+    assert_eq!(judge(&mut offers, Some(Rung::Active)), []);
+    offers.offered(peer(2), prefix(), Some(path(None)));
+    assert_eq!(began(&judge(&mut offers, Some(Rung::Active))), [peer(2)]);
+    let view = offers.view();
+    assert_eq!((view.total, view.open.len()), (2, 2));
+    assert_eq!((view.open[0].preference, view.open[0].marked_by), (Some(Rung::Active), Some(65_102)));
+    assert_eq!((view.open[1].preference, view.open[1].marked_by), (None, None));
+
+    offers.offered(peer(1), prefix(), None);
+    assert_eq!(ended(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
+    assert_eq!(offers.down(peer(2)), [prefix()]);
+    assert_eq!(ended(&judge(&mut offers, Some(Rung::Active))), [peer(2)]);
+    assert_eq!(offers.view(), Conflicts { total: 2, open: Vec::new() });
+    assert!(offers.is_empty());
+}
+
+#[test]
+fn a_conflict_begins_when_the_vm_has_settled_and_ends_when_it_leaves() {
+    let mut offers = Offers::default();
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Unsure))));
+    assert_eq!(judge(&mut offers, Some(Rung::Arrived)), []);
+    assert_eq!(began(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
+    assert_eq!(ended(&judge(&mut offers, Some(Rung::Leaving))), [peer(1)]);
+    assert_eq!(began(&judge(&mut offers, Some(Rung::Active))), [peer(1)], "it is still offered");
+}
+
+#[test]
+fn a_path_that_changes_its_rung_changes_the_conflict() {
+    let mut offers = Offers::default();
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Active))));
+    judge(&mut offers, Some(Rung::Active));
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Unsure))));
+    assert_eq!(judge(&mut offers, Some(Rung::Active)), []);
+    assert_eq!(offers.view().open[0].preference, Some(Rung::Unsure));
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Leaving))));
+    assert_eq!(ended(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
+}
+
+#[test]
+fn what_was_offered_in_another_life_of_exabgp_is_forgotten() {
+    let mut offers = Offers::default();
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Active))));
+    judge(&mut offers, Some(Rung::Active));
+    assert_eq!(offers.forget(), [prefix()]);
+    assert_eq!(ended(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
+}

@@ -1,0 +1,88 @@
+//! What follows from the wire echo.
+
+use super::*;
+
+/// The route with the MED that makes ExaBGP send it again.
+fn nudged(number: u8, rung: Rung, med: u32) -> Step {
+    let mut route = route(number, rung);
+    let attributes = Attributes { med, ..(*route.attributes).clone() };
+    route.attributes = Arc::new(attributes);
+    Step::Announce(route)
+}
+
+#[test]
+fn a_withdraw_that_the_wire_has_shown_is_not_repeated() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.want([prefix(1)], vec![]);
+    assert_eq!(acknowledge(&mut plan, now).len(), 1);
+    assert_eq!(plan.deadline(), Some(later(now, 600)));
+    plan.confirmed(prefix(1), later(now, 5));
+    assert_eq!(plan.take_done(), [prefix(1)]);
+    assert_eq!(acknowledge(&mut plan, later(now, 600)), []);
+    // Nor when a session comes up.
+    plan.session_up(later(now, 1_000));
+    assert_eq!(acknowledge(&mut plan, later(now, 5_000)), []);
+    assert_eq!(plan.prefixes().count(), 0);
+}
+
+#[test]
+fn a_withdraw_whose_route_is_wanted_again_is_not_ended_by_its_echo() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, now);
+    plan.want([], vec![route(1, Rung::Arrived)]);
+    plan.confirmed(prefix(1), now);
+    assert_eq!(acknowledge(&mut plan, now), [announce(1, Rung::Arrived)]);
+    assert_eq!(plan.progress(prefix(1)), Some(Progress::Announced(&route(1, Rung::Arrived))));
+}
+
+#[test]
+fn a_confirmation_counts_until_the_next_step() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    assert_eq!(plan.confirmed_at(prefix(1)), None);
+    plan.confirmed(prefix(1), later(now, 3));
+    plan.confirmed(prefix(1), later(now, 9));
+    assert_eq!(plan.confirmed_at(prefix(1)), Some(later(now, 3)));
+    plan.want([], vec![route(1, Rung::Leaving)]);
+    acknowledge(&mut plan, now);
+    assert_eq!(plan.confirmed_at(prefix(1)), None);
+}
+
+#[test]
+fn a_contradicted_route_is_said_again_in_a_way_that_is_not_suppressed() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    assert!(plan.contradicted(prefix(1)));
+    assert!(!plan.is_settled());
+    // An active route has MED 100.
+    assert_eq!(acknowledge(&mut plan, now), [nudged(1, Rung::Active, 101)]);
+    assert_eq!(acknowledge(&mut plan, now), [announce(1, Rung::Active)]);
+    assert!(plan.is_settled());
+    assert_eq!(plan.progress(prefix(1)), Some(Progress::Announced(&route(1, Rung::Active))));
+}
+
+#[test]
+fn a_route_of_ours_that_nobody_wants_is_withdrawn() {
+    let now = Instant::now();
+    let mut plan = ready();
+    assert!(plan.contradicted(prefix(9)));
+    assert_eq!(acknowledge(&mut plan, now), [withdraw(9, None)]);
+    plan.confirmed(prefix(9), now);
+    assert_eq!(plan.prefixes().count(), 0);
+}
+
+#[test]
+fn what_is_under_way_is_left_to_end_before_it_is_contradicted() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.want([], vec![route(1, Rung::Leaving)]);
+    assert!(!plan.contradicted(prefix(1)), "it waits to be sent");
+    let steps = plan.next(now);
+    assert_eq!(steps, [announce(1, Rung::Leaving)]);
+    assert!(!plan.contradicted(prefix(1)), "it is open");
+    plan.settled(prefix(1), Outcome::Refused("no".to_owned()), now);
+    assert!(!plan.contradicted(prefix(1)), "it is tried again");
+}
