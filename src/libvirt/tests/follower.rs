@@ -21,6 +21,7 @@ pub(in crate::libvirt) fn settings(uri: &str) -> Settings {
         resync: hour,
         settle: hour,
         open_deadline: PATIENCE,
+        reconnect: Duration::from_millis(100),
         keep_alive_seconds: 5,
         keep_alive_count: 3,
     }

@@ -10,6 +10,7 @@ use super::daemon::Daemon;
 use super::follower::{Follower, PATIENCE, eventually, settings, uuid};
 use super::place::Place;
 use crate::libvirt::connection::Connection;
+use crate::libvirt::supervisor::Served as _;
 use crate::libvirt::{Answer, Mailbox, Report, Request, event_loop};
 use crate::vm::{LifecycleKind, PausedReason, ResumedDetail, SuspendedDetail, Uuid, VmState};
 
