@@ -62,7 +62,7 @@ impl Follower {
     }
 
     /// The first answer that `pick` gives to a report.
-    pub(in crate::libvirt) fn until<T>(&mut self, pick: impl Fn(&Report) -> Option<T>) -> T {
+    pub(in crate::libvirt) fn until<T>(&mut self, mut pick: impl FnMut(&Report) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let report = self.next();
