@@ -30,6 +30,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
+use connection::Connection;
 pub use event_loop::EventLoopError;
 use mailbox::Mailbox;
 use supervisor::Supervisor;
@@ -166,6 +167,8 @@ struct Settings {
     settle: Duration,
     /// An attempt to connect that takes longer is reported.
     open_deadline: Duration,
+    /// How long after a connection has ended the next attempt is made, at first; with each that fails it doubles.
+    reconnect: Duration,
     /// Keep-alive of a remote connection: a libvirtd that hangs is given up after this times `count + 1`.
     keep_alive_seconds: i32,
     keep_alive_count: u32,
@@ -179,6 +182,7 @@ impl Settings {
             resync: settings.resync,
             settle: Duration::from_secs(5),
             open_deadline: Duration::from_secs(10),
+            reconnect: Duration::from_millis(100),
             keep_alive_seconds: 5,
             keep_alive_count: 3,
         }
@@ -188,7 +192,11 @@ impl Settings {
 fn start(settings: Settings, reports: mpsc::Sender<Report>) -> Result<Requests, SpawnError> {
     event_loop::start().map_err(SpawnError::EventLoop)?;
     let mailbox = Arc::new(Mailbox::default());
-    let supervisor = Supervisor { settings, reports, mailbox: Arc::clone(&mailbox) };
+    let open = {
+        let (settings, reports, mailbox) = (settings.clone(), reports.clone(), Arc::clone(&mailbox));
+        move |number| Connection::open(&settings, number, &reports, &mailbox)
+    };
+    let supervisor = Supervisor { open, settings, reports, mailbox: Arc::clone(&mailbox) };
     thread::Builder::new()
         .name("libvirt".to_owned())
         .spawn(move || supervisor.run())

@@ -15,6 +15,7 @@ use virt_sys as sys;
 use super::error::{ConnectError, Libvirt, ListError, LookError};
 use super::ffi::{self, CloseWatch, RawDomain, RawEvent, Subscription};
 use super::mailbox::Mailbox;
+use super::supervisor::Served;
 use super::{Report, Settings, numbers};
 use crate::vm::{Lifecycle, MigrationRole, PausedReason, Sighting, Uuid, VmName, VmState};
 
@@ -28,7 +29,7 @@ pub(super) struct Connection {
     number: u64,
 }
 
-/// Lets events through between [`Connection::open_gate`] and the connection's end.
+/// Lets events through between [`Served::open_gate`] and the connection's end.
 ///
 /// Events that come before the agent knows of the connection are dropped: the list that follows shows what they
 /// did. So no event comes before its connection's `Connected`.
@@ -41,7 +42,7 @@ impl Drop for Gate {
 }
 
 impl Connection {
-    /// Opens the connection and subscribes on it; events are held back until [`Connection::open_gate`].
+    /// Opens the connection and subscribes on it; events are held back until [`Served::open_gate`].
     ///
     /// Can block for as long as libvirtd hangs: before keep-alive runs, nothing limits it.
     pub(super) fn open(
@@ -84,29 +85,26 @@ impl Connection {
             number,
         })
     }
+}
 
-    /// Which connection this is.
-    pub(super) const fn number(&self) -> u64 {
+impl Served for Connection {
+    fn number(&self) -> u64 {
         self.number
     }
 
-    /// The version of the libvirt at the other end.
-    pub(super) fn version(&self) -> &str {
+    fn version(&self) -> &str {
         &self.version
     }
 
-    /// Events flow from here on.
-    pub(super) fn open_gate(&self) {
+    fn open_gate(&self) {
         self.gate.0.store(true, Ordering::Release);
     }
 
-    /// Whether libvirt knows that the connection has ended. No call to the server.
-    pub(super) fn is_dead(&self) -> bool {
+    fn is_dead(&self) -> bool {
         matches!(self.connect.is_alive(), Ok(false))
     }
 
-    /// Every domain, running or not, without roles.
-    pub(super) fn list(&self) -> Result<Vec<Sighting>, ListError> {
+    fn list(&self) -> Result<Vec<Sighting>, ListError> {
         let domains = match ffi::list_by_stats(&self.connect) {
             Err(error) if ffi::is(&error, sys::VIR_ERR_NO_SUPPORT) => {
                 ffi::list_singly(&self.connect).map_err(|error| ListError::Singly(Libvirt(error)))?
@@ -116,8 +114,7 @@ impl Connection {
         Ok(domains.into_iter().map(|domain| sighting(&domain, None)).collect())
     }
 
-    /// One domain; in PAUSED/MIGRATION with the side of the migration that this host is, if libvirt can tell.
-    pub(super) fn look(&self, uuid: Uuid) -> Result<Sighting, LookError> {
+    fn look(&self, uuid: Uuid) -> Result<Sighting, LookError> {
         let ambiguous =
             |state, reason| numbers::state(state, reason) == VmState::Paused(PausedReason::Migration);
         let (domain, job) = ffi::look(&self.connect, uuid, ambiguous)?;

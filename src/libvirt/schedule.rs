@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 #[cfg(test)]
 mod tests;
 
-/// Waiting times that double from 100 ms to 5 s.
+/// Waiting times that double up to 5 s.
 #[derive(Debug)]
 pub(super) struct Backoff {
+    first: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_millis(100);
     const LONGEST: Duration = Duration::from_secs(5);
 
-    pub(super) const fn new() -> Self {
-        Self { next: Self::FIRST }
+    /// `first` is the shortest waiting time.
+    pub(super) const fn new(first: Duration) -> Self {
+        Self { first, next: first }
     }
 
     /// How long to wait after one more failure.
@@ -28,7 +29,7 @@ impl Backoff {
 
     /// A success: the next failure waits the shortest time again.
     pub(super) const fn reset(&mut self) {
-        self.next = Self::FIRST;
+        self.next = self.first;
     }
 }
 
@@ -48,10 +49,18 @@ impl Schedule {
     /// A resync that is longer than a year may as well be one; an instant can't hold everything.
     const LONGEST_RESYNC: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+    /// How long after a list that failed the next one is tried, at first.
+    const AGAIN: Duration = Duration::from_millis(100);
+
     /// The first list is due at once, a second one at `settle` after the connect.
     pub(super) fn new(connected_at: Instant, resync: Duration, settle: Duration) -> Self {
         let resync = resync.min(Self::LONGEST_RESYNC);
-        Self { resync, settle: Some(connected_at + settle), next: connected_at, backoff: Backoff::new() }
+        Self {
+            resync,
+            settle: Some(connected_at + settle),
+            next: connected_at,
+            backoff: Backoff::new(Self::AGAIN),
+        }
     }
 
     /// When to list next.

@@ -13,16 +13,39 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::connection::Connection;
-use super::error::LookError;
+use super::error::{ConnectError, ListError, LookError};
 use super::mailbox::{Mailbox, Wake};
 use super::schedule::{Backoff, Schedule};
 use super::{Answer, Report, Settings};
 use crate::chain::Chain;
+use crate::vm::{Sighting, Uuid};
+
+#[cfg(test)]
+mod tests;
+
+/// A connection as the supervisor needs it: `connection.rs` has the one to libvirt, tests have one that fails
+/// when they want it to.
+///
+/// It tells its end to the mailbox as soon as it knows it; a call that fails because of it shows it too.
+pub(super) trait Served: Sync {
+    /// Which connection this is.
+    fn number(&self) -> u64;
+    /// The version of the libvirt at the other end.
+    fn version(&self) -> &str;
+    /// Events flow from here on.
+    fn open_gate(&self);
+    /// Whether libvirt knows that the connection has ended. No call to the server.
+    fn is_dead(&self) -> bool;
+    /// Every domain, running or not, without roles.
+    fn list(&self) -> Result<Vec<Sighting>, ListError>;
+    /// One domain; in PAUSED/MIGRATION with the side of the migration that this host is, if libvirt can tell.
+    fn look(&self, uuid: Uuid) -> Result<Sighting, LookError>;
+}
 
 /// Everything that the threads share.
-#[derive(Debug)]
-pub(super) struct Supervisor {
+pub(super) struct Supervisor<Open> {
+    /// Opens the connection of this number; can block for as long as libvirtd hangs.
+    pub(super) open: Open,
     pub(super) settings: Settings,
     pub(super) reports: mpsc::Sender<Report>,
     pub(super) mailbox: Arc<Mailbox>,
@@ -36,10 +59,14 @@ enum Ended {
     Lost(String),
 }
 
-impl Supervisor {
+impl<Open, Connection> Supervisor<Open>
+where
+    Open: Fn(u64) -> Result<Connection, ConnectError> + Sync,
+    Connection: Served,
+{
     /// Keeps a connection until the last handle is dropped or the receiver of the reports is gone.
     pub(super) fn run(&self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(self.settings.reconnect);
         let mut number = 1;
         while let Ended::Lost(error) = self.connect_and_serve(&mut number, &mut backoff) {
             let report = Report::Disconnected { error, at: Instant::now() };
@@ -101,7 +128,7 @@ impl Supervisor {
                 .name("libvirt-open".to_owned())
                 .spawn_scoped(scope, watch)
                 .map_err(|error| Ended::Lost(no_thread(&error)))?;
-            let result = Connection::open(&self.settings, number, &self.reports, &self.mailbox);
+            let result = (self.open)(number);
             drop(opened);
             result.map_err(|error| Ended::Lost(error.in_words()))
         })

@@ -8,8 +8,8 @@ fn seconds(count: u64) -> Duration {
 }
 
 #[test]
-fn back_off_doubles_from_100_ms_to_5_s_and_starts_over_after_a_success() {
-    let mut backoff = Backoff::new();
+fn back_off_doubles_up_to_5_s_and_starts_over_after_a_success() {
+    let mut backoff = Backoff::new(Duration::from_millis(100));
     let waits: Vec<u128> = (0..9).map(|_| backoff.after_failure().as_millis()).collect();
     assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
     backoff.reset();

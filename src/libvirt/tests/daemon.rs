@@ -58,9 +58,27 @@ impl Daemon {
         self.wait_until_it_listens();
     }
 
-    /// Hangs it: its socket still accepts connections (the kernel does), nothing answers.
+    /// Starts it again if it has crashed, as a service manager does.
+    pub(in crate::libvirt) fn start_again_if_crashed(&mut self) {
+        if self.process.try_wait().unwrap().is_some() {
+            self.start_again();
+        }
+    }
+
+    /// Hangs it: its socket still accepts connections (the kernel does), nothing answers from here on.
     pub(in crate::libvirt) fn hang(&self) {
         self.signal("STOP");
+        eventually("every thread of libvirtd stands still", || self.threads().all(|state| state == 'T'));
+    }
+
+    /// The states of its threads, as proc(5) has them.
+    fn threads(&self) -> impl Iterator<Item = char> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        tasks.map(|task| {
+            let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+            // The name before it may hold anything.
+            stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('?')
+        })
     }
 
     pub(in crate::libvirt) fn go_on(&self) {

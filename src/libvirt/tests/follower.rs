@@ -21,6 +21,7 @@ pub(in crate::libvirt) fn settings(uri: &str) -> Settings {
         resync: hour,
         settle: hour,
         open_deadline: PATIENCE,
+        reconnect: Duration::from_millis(100),
         keep_alive_seconds: 5,
         keep_alive_count: 3,
     }
@@ -61,7 +62,7 @@ impl Follower {
     }
 
     /// The first answer that `pick` gives to a report.
-    pub(in crate::libvirt) fn until<T>(&mut self, pick: impl Fn(&Report) -> Option<T>) -> T {
+    pub(in crate::libvirt) fn until<T>(&mut self, mut pick: impl FnMut(&Report) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let report = self.next();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::follower::{Follower, eventually, settings, uuid};
 use super::place::Place;
 use crate::libvirt::mailbox::Mailbox;
+use crate::libvirt::supervisor::Served as _;
 use crate::libvirt::{Answer, Report, Request, connection::Connection, event_loop, ffi};
 use crate::vm::{PausedReason, RunningReason, ShutoffReason, Sighting, Uuid, VmName, VmState};
 
