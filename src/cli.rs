@@ -1,7 +1,8 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
 //! `run.rs` puts the agent together and runs it; `child.rs` keeps a child of ExaBGP alive on a bad
-//! configuration; `relay.rs` is the other process, which has none. Stdout carries only what was asked for (commands, faults); logs go to stderr.
+//! configuration; `relay.rs` is the other process, which has none, and a program of its own besides. Stdout carries
+//! only what was asked for (commands, faults); logs go to stderr.
 
 mod child;
 mod logging;
@@ -68,9 +69,14 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Subcommands::Run(file) => run::run(&file.config),
         Subcommands::Check(file) => check(&file.config),
-        Subcommands::Relay(arguments) => relay::run(&arguments),
+        Subcommands::Relay(arguments) => relay::replace_or_run(&arguments),
     }
     .into()
+}
+
+/// The program `roamd-relay`: `roamd relay` by itself, in which nothing leads to libvirt.
+pub fn relay_main() -> ExitCode {
+    relay::run(&relay::Program::parse().arguments).into()
 }
 
 fn check(path: &Path) -> Exit {

@@ -20,7 +20,7 @@
 //! - [`plan`]: pure; desired routes against acknowledged ones, as steps in order of urgency.
 //! - [`agent`]: the one task that owns the state and ties the parts together.
 //! - [`libvirt`], [`exabgp`]: the shell on either side. They never import one another; channels are the seams.
-//! - [`link`]: what the agent and `roamd relay` say to each other; [`relay`]: that other process, which ExaBGP runs.
+//! - [`link`]: what the agent and `roamd-relay` say to each other; [`relay`]: that other process, which ExaBGP runs.
 //! - [`snapshot`]: what is published of the state; [`http`] serves it and knows nothing else.
 //!
 //! Invariants: a libvirt event is a hint and a list is the truth; whatever is lost, the next reconcile ends in

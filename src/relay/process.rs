@@ -26,8 +26,8 @@ const READ: usize = 1 << 15;
 pub enum RelayError {
     /// It was not started by ExaBGP.
     #[error(
-        "{0} is no pipe: `roamd relay` is run by ExaBGP, which its configuration asks for by \
-         `process {{ run /usr/bin/roamd relay; encoder json; }}`"
+        "{0} is no pipe: the relay is run by ExaBGP, which its configuration asks for by \
+         `process {{ run /usr/local/bin/roamd-relay; encoder json; }}`"
     )]
     NotAPipe(&'static str, #[source] io::Error),
     /// The runtime can't be set up.

@@ -45,7 +45,7 @@ impl Version {
 pub(crate) enum Child {
     /// `roamd run --config …`
     Agent { config: PathBuf },
-    /// `roamd relay --socket … --ledger …`
+    /// `roamd-relay --socket … --ledger …`
     Relay { socket: PathBuf, ledger: PathBuf },
 }
 

@@ -21,6 +21,7 @@ mod print;
 mod process;
 mod relay;
 mod relay_lease;
+mod relay_program;
 mod requests;
 mod rest;
 mod template;
