@@ -69,6 +69,15 @@ impl Bird {
         self.process = None;
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("BIRD runs").pid()
+    }
+
+    /// `kill -9`
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("BIRD runs").kill();
+    }
+
     /// Starts it again with an empty table.
     pub(crate) fn restart(&mut self) {
         let mut process = Process::start("bird", Path::new("/usr/sbin/bird"), &self.log(), |command| {

@@ -112,6 +112,11 @@ impl Exabgp {
         self.dir.join("roamd.log")
     }
 
+    /// Replaces part of its configuration; it is not told.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        template::edit(&self.dir.join("exabgp.conf"), from, to);
+    }
+
     /// `kill -9`; the agent is left to find out by itself.
     pub(crate) fn kill(&mut self) {
         self.process.as_mut().expect("ExaBGP runs").kill();

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::{env, process, thread};
 
 use crate::agent::Agent;
@@ -13,13 +13,16 @@ use crate::exabgp::{Child, Exabgp, Version};
 use crate::libvirtd::Libvirtd;
 use crate::process::{Process, tail};
 use crate::rest::Rest;
+use crate::template;
 
 /// A temporary directory that goes when it is dropped.
 pub(crate) struct Dir(PathBuf);
 
 impl Dir {
     pub(crate) fn new() -> Self {
-        let path = env::temp_dir().join(format!("roamd-{}-{}", process::id(), next()));
+        static NEXT: AtomicU16 = AtomicU16::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("roamd-{}-{number}", process::id()));
         fs::create_dir(&path).expect("the temporary directory is new");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o711)).expect("it is ours");
         // The longest socket path below it; the kernel takes 107 bytes (unix(7)).
@@ -37,11 +40,6 @@ impl Drop for Dir {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
     }
-}
-
-fn next() -> u8 {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A TCP port that was free a moment ago; the address is this test's alone.
@@ -70,8 +68,10 @@ impl Network {
 
     /// Loopback addresses that no other test of this or another run has.
     pub(crate) fn new() -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(1);
         let [.., high, low] = process::id().to_be_bytes();
-        let number = next();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = u8::try_from(number).expect("a run has at most 255 networks");
         let address = |side: u8| Ipv4Addr::new(127, 64 | (high & 0x3f) | (side << 7), low, number);
         let tor = address(1);
         Self { host: address(0), tor, tor_port: free_port(tor) }
@@ -171,9 +171,7 @@ impl Lab {
 
     /// Replaces part of the agent's configuration file; the agent is not told.
     pub(crate) fn edit_config(&self, from: &str, to: &str) {
-        let text = fs::read_to_string(&self.config).expect("it was written");
-        assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in\n{text}");
-        fs::write(&self.config, text.replace(from, to)).expect("it is written");
+        template::edit(&self.config, from, to);
     }
 
     /// What the agent has logged.

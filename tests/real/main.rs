@@ -14,6 +14,7 @@ mod bird;
 mod configuration;
 mod exabgp;
 mod failures;
+mod kills;
 mod lab;
 mod libvirtd;
 mod life_cycle;

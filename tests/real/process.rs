@@ -129,6 +129,14 @@ pub(crate) fn signal_if_there(name: &str, pid: u32) {
     send(name, &pid.to_string());
 }
 
+/// `kill -9` for all of these at once, so that none of them sees another die.
+pub(crate) fn kill_at_once(pids: &[u32]) {
+    let script = r#"kill -s STOP -- "$@" && kill -s KILL -- "$@""#;
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    let killed = Command::new("sh").args(["-c", script, "sh"]).args(&pids).status();
+    assert!(killed.is_ok_and(|status| status.success()), "{pids:?} can't be killed");
+}
+
 fn send(name: &str, target: &str) -> bool {
     // The shell's own `kill`: a minimal Debian has no other.
     Command::new("sh")
