@@ -53,6 +53,7 @@ pub(crate) struct Network {
     pub(crate) host: Ipv4Addr,
     pub(crate) tor: Ipv4Addr,
     pub(crate) tor_port: u16,
+    pub(crate) tor_as: u32,
 }
 
 impl Network {
@@ -74,7 +75,13 @@ impl Network {
         let number = u8::try_from(number).expect("a run has at most 255 networks");
         let address = |side: u8| Ipv4Addr::new(127, 64 | (high & 0x3f) | (side << 7), low, number);
         let tor = address(1);
-        Self { host: address(0), tor, tor_port: free_port(tor) }
+        Self { host: address(0), tor, tor_port: free_port(tor), tor_as: Self::TOR_AS }
+    }
+
+    /// The same host with another switch.
+    pub(crate) fn with_another_tor(&self, tor_as: u32) -> Self {
+        // ExaBGP connects to one port everywhere; on an address of its own it is free.
+        Self { host: self.host, tor: Self::new().tor, tor_port: self.tor_port, tor_as }
     }
 }
 
@@ -86,8 +93,9 @@ pub(crate) struct Lab {
     pub(crate) bird: Bird,
     pub(crate) libvirtd: Libvirtd,
     pub(crate) rest: Rest,
+    pub(crate) network: Network,
     config: PathBuf,
-    _dir: Dir,
+    dir: Dir,
 }
 
 /// What a test may choose before everything starts.
@@ -141,7 +149,7 @@ impl Lab {
             Child::Agent { config: config.clone() }
         };
         let exabgp = Exabgp::start(version, dir.path(), &network, child);
-        Self { exabgp, agent, bird, libvirtd, rest, config, _dir: dir }
+        Self { exabgp, agent, bird, libvirtd, rest, network, config, dir }
     }
 
     /// Runs another agent with the same configuration but another HTTP address: its exit status and its log.
@@ -157,6 +165,11 @@ impl Lab {
         });
         let status = second.exit();
         (status.code(), fs::read_to_string(&log).expect("it logs"))
+    }
+
+    /// Where this lab keeps its files.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Where the relay connects.

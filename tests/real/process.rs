@@ -161,6 +161,24 @@ pub(crate) fn with_argument(argument: &Path) -> Vec<u32> {
     found
 }
 
+/// A number of `/proc/PID/FILE`, a line like `VmHWM:  4096 kB`.
+fn number_of(pid: u32, file: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the process is there");
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("no {key} in {text}"))
+}
+
+/// The most memory that a process has had so far.
+pub(crate) fn peak_resident_kib(pid: u32) -> u64 {
+    number_of(pid, "status", "VmHWM")
+}
+
+/// How many bytes a process has read so far.
+pub(crate) fn bytes_read(pid: u32) -> u64 {
+    number_of(pid, "io", "rchar")
+}
+
 /// The last lines of a log.
 pub(crate) fn tail(log: &Path) -> String {
     const LINES: usize = 40;
