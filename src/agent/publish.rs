@@ -90,7 +90,8 @@ impl Publisher {
             let last = self.routes.get(&prefix);
             let view = state.route_view(prefix, last);
             if view.as_ref() != last {
-                self.stale_vms.extend(view.iter().chain(last).filter_map(|view| view.vm.clone()));
+                // A route that was only found in ExaBGP's table names no VM, and is shown with its own all the same.
+                self.stale_vms.extend(state.mobility.owner(prefix).cloned());
                 replace(&mut self.routes, prefix, view);
                 changed = true;
             }

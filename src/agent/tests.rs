@@ -7,6 +7,7 @@ use crate::config::OnStop;
 use crate::exabgp::{Audience, Neighbor, NeighborState, line};
 use crate::libvirt::Answer;
 use crate::plan::{FoundRoute, Outcome};
+use crate::route::{Attributes, NextHop, Rung};
 use crate::snapshot::sample;
 use crate::vm::{Lifecycle, LifecycleKind, Sighting, VmName, VmState};
 
@@ -213,4 +214,23 @@ fn a_route_of_a_vm_that_is_gone_is_shown_until_its_withdraw_is_repeated() {
     assert_eq!(rig.commands().len(), 1);
     let states: Vec<RouteState> = rig.published().routes.values().map(|route| route.state).collect();
     assert_eq!(states, [RouteState::Withdrawing]);
+}
+
+#[test]
+fn a_found_route_that_nobody_wants_leaves_its_vm_when_it_leaves_the_table() {
+    let mut rig = Rig::new(Transport::Print);
+    let found = FoundRoute {
+        prefix: "198.51.100.10/32".parse().unwrap(),
+        rung: Rung::Active,
+        next_hop: NextHop::Own,
+        attributes: Attributes::default(),
+        prepended: true,
+    };
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, None);
+    rig.exabgp_answers(vec![found]);
+    let of_vm = |snapshot: &Snapshot| snapshot.vm(&VmName::new("web-1")).unwrap().routes.len();
+    assert_eq!(of_vm(&rig.published()), 1, "it is on its way out");
+    assert_eq!(rig.commands().len(), 1);
+    assert_eq!(of_vm(&rig.published()), 0);
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Migration, Mobility, Track};
 use crate::config::Vm;
+use crate::route::Prefix;
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
 /// What is known of one VM, for the published view.
@@ -38,6 +39,11 @@ impl Mobility {
     /// What is known of one domain.
     pub fn known_domain(&self, uuid: Uuid) -> Option<Known<'_>> {
         self.tracks.get(&uuid).and_then(|track| self.known_track(track))
+    }
+
+    /// The managed VM to which this prefix belongs.
+    pub fn owner(&self, prefix: Prefix) -> Option<&VmName> {
+        self.owners.get(&prefix)
     }
 
     /// The last migration of a configured VM that was seen.

@@ -22,6 +22,10 @@ impl Agent {
         &self.log
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("the agent runs").pid()
+    }
+
     /// Starts it after it was ended.
     pub(crate) fn restart(&mut self) {
         assert!(self.process.is_none(), "the agent runs");
@@ -44,6 +48,6 @@ impl Agent {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
-        signal(name, self.process.as_ref().expect("the agent runs").pid());
+        signal(name, self.pid());
     }
 }

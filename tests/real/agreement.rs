@@ -99,6 +99,7 @@ impl Lab {
                 NextHop::Address(address) => address.to_owned(),
             },
             med: Some(wanted.rung.med),
+            local_preference: Some(100),
             communities: wanted.communities.iter().map(|&text| text.to_owned()).collect(),
             large_communities: BTreeSet::from([mark(wanted.rung)]),
         }

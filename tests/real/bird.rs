@@ -10,6 +10,8 @@ use crate::process::Process;
 use crate::{template, wait};
 
 /// A BIRD with one BGP neighbor, the host.
+///
+/// `host` is the name of that session in its configuration.
 pub(crate) struct Bird {
     dir: PathBuf,
     process: Option<Process>,
@@ -22,6 +24,8 @@ pub(crate) struct BirdRoute {
     pub(crate) as_path: Vec<u32>,
     pub(crate) next_hop: String,
     pub(crate) med: Option<u32>,
+    /// As the host sent it on an iBGP session; on an eBGP session BIRD's own default, 100.
+    pub(crate) local_preference: Option<u32>,
     /// As `asn:value`.
     pub(crate) communities: BTreeSet<String>,
     /// As `asn:a:b`.
@@ -33,14 +37,14 @@ pub(crate) type Table = BTreeMap<String, BirdRoute>;
 
 impl Bird {
     pub(crate) fn start(dir: &Path, network: &Network) -> Self {
-        let dir = dir.join("bird");
+        let dir = dir.join(format!("bird{}", network.tor.octets()[3]));
         fs::create_dir(&dir).expect("the directory is new");
         let text = template::filled(
             "bird/tor.conf.in",
             &[
                 ("TOR_ADDRESS", &network.tor.to_string()),
                 ("TOR_PORT", &network.tor_port.to_string()),
-                ("TOR_AS", &Network::TOR_AS.to_string()),
+                ("TOR_AS", &network.tor_as.to_string()),
                 ("HOST_ADDRESS", &network.host.to_string()),
                 ("HOST_AS", &Network::HOST_AS.to_string()),
                 ("SERVICE_V4", Network::SERVICE_V4),
@@ -69,6 +73,15 @@ impl Bird {
         self.process = None;
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("BIRD runs").pid()
+    }
+
+    /// `kill -9`
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("BIRD runs").kill();
+    }
+
     /// Starts it again with an empty table.
     pub(crate) fn restart(&mut self) {
         let mut process = Process::start("bird", Path::new("/usr/sbin/bird"), &self.log(), |command| {
@@ -82,9 +95,31 @@ impl Bird {
         self.process = Some(process);
     }
 
-    /// What it would forward by.
+    /// Replaces part of its configuration; it is not told.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        template::edit(&self.dir.join("bird.conf"), from, to);
+    }
+
+    /// What it has from the host.
     pub(crate) fn table(&self) -> Result<Table, String> {
-        parse(&self.birdc("show route all")?)
+        parse(&self.birdc("show route all protocol host")?)
+    }
+
+    /// Since when the session with the host is up.
+    pub(crate) fn up_since(&self) -> Result<String, String> {
+        // `host  BGP  ---  up  22:26:30.825  Established`
+        let shown = self.birdc("show protocols host")?;
+        let line = shown.lines().find(|line| line.starts_with("host ")).unwrap_or_default();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [_, _, _, "up", since, "Established"] => Ok(since.to_owned()),
+            _ => Err(format!("the session is down: {shown}")),
+        }
+    }
+
+    /// Sends the host everything once more.
+    pub(crate) fn send_again(&self) -> Result<(), String> {
+        self.birdc("reload out host").map(|_| ())
     }
 
     /// How much is recorded so far; for what happened since.
@@ -140,6 +175,7 @@ fn parse(text: &str) -> Result<Table, String> {
                 as_path: Vec::new(),
                 next_hop: String::new(),
                 med: None,
+                local_preference: None,
                 communities: BTreeSet::new(),
                 large_communities: BTreeSet::new(),
             };
@@ -152,6 +188,7 @@ fn parse(text: &str) -> Result<Table, String> {
             "BGP.as_path" => route.as_path = value.split(' ').map(number).collect::<Result<_, _>>()?,
             "BGP.next_hop" => value.clone_into(&mut route.next_hop),
             "BGP.med" => route.med = Some(number(value)?),
+            "BGP.local_pref" => route.local_preference = Some(number(value)?),
             "BGP.community" => route.communities = communities(value),
             "BGP.large_community" => route.large_communities = communities(value),
             _ => {}
@@ -181,7 +218,7 @@ fn birds_table_is_read_as_it_is_shown() {
         \tdev lo\n\tBGP.as_path: 65101\n\tBGP.next_hop: 127.82.0.1\n\n\
         Table master6:\n\
         2001:db8:5::10/128   unicast [host 19:49:29.595 from 127.82.0.1] * (100/?) [AS65101i]\n\
-        \tBGP.as_path: 65101 65101\n\tBGP.next_hop: 2001:db8:1::1\n\tBGP.med: 50\n\
+        \tBGP.as_path: 65101 65101\n\tBGP.next_hop: 2001:db8:1::1\n\tBGP.med: 50\n\tBGP.local_pref: 140\n\
         \tBGP.community: (65101,10) (65535,0)\n\tBGP.large_community: (65101, 82, 0)\n";
     let table = parse(text).unwrap();
     assert_eq!(table.keys().collect::<Vec<_>>(), ["192.0.2.1/32", "2001:db8:5::10/128"]);
@@ -189,6 +226,7 @@ fn birds_table_is_read_as_it_is_shown() {
     assert_eq!((loopback.as_path.as_slice(), loopback.med), ([65101].as_slice(), None));
     let v6 = &table["2001:db8:5::10/128"];
     assert_eq!((v6.as_path.len(), v6.med, v6.next_hop.as_str()), (2, Some(50), "2001:db8:1::1"));
+    assert_eq!((loopback.local_preference, v6.local_preference), (None, Some(140)));
     assert_eq!(v6.communities, BTreeSet::from(["65101:10".to_owned(), "65535:0".to_owned()]));
     assert_eq!(v6.large_communities, BTreeSet::from(["65101:82:0".to_owned()]));
 }

@@ -81,7 +81,7 @@ impl Exabgp {
         let paths: Vec<(&str, String)> =
             paths.into_iter().map(|(key, path)| (key, path.display().to_string())).collect();
         let (host, host_as, tor_as) =
-            (network.host.to_string(), Network::HOST_AS.to_string(), Network::TOR_AS.to_string());
+            (network.host.to_string(), Network::HOST_AS.to_string(), network.tor_as.to_string());
         let mut values = vec![
             ("ROAMD", env!("CARGO_BIN_EXE_roamd")),
             ("HOST_ADDRESS", &host),
@@ -112,10 +112,25 @@ impl Exabgp {
         self.dir.join("roamd.log")
     }
 
+    /// The text of its configuration.
+    pub(crate) fn configuration(&self) -> String {
+        fs::read_to_string(self.dir.join("exabgp.conf")).expect("it was written")
+    }
+
+    /// Replaces part of its configuration; it is not told.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        template::edit(&self.dir.join("exabgp.conf"), from, to);
+    }
+
     /// `kill -9`; the agent is left to find out by itself.
     pub(crate) fn kill(&mut self) {
         self.process.as_mut().expect("ExaBGP runs").kill();
         self.process = None;
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        process::signal(name, self.pid());
     }
 
     /// Starts it again; its RIB is empty but for its own configuration.

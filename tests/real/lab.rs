@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::{env, process, thread};
 
 use crate::agent::Agent;
@@ -13,13 +13,16 @@ use crate::exabgp::{Child, Exabgp, Version};
 use crate::libvirtd::Libvirtd;
 use crate::process::{Process, tail};
 use crate::rest::Rest;
+use crate::template;
 
 /// A temporary directory that goes when it is dropped.
 pub(crate) struct Dir(PathBuf);
 
 impl Dir {
     pub(crate) fn new() -> Self {
-        let path = env::temp_dir().join(format!("roamd-{}-{}", process::id(), next()));
+        static NEXT: AtomicU16 = AtomicU16::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("roamd-{}-{number}", process::id()));
         fs::create_dir(&path).expect("the temporary directory is new");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o711)).expect("it is ours");
         // The longest socket path below it; the kernel takes 107 bytes (unix(7)).
@@ -39,11 +42,6 @@ impl Drop for Dir {
     }
 }
 
-fn next() -> u8 {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 /// A TCP port that was free a moment ago; the address is this test's alone.
 pub(crate) fn free_port(address: Ipv4Addr) -> u16 {
     let listener = TcpListener::bind((address, 0)).expect("the kernel has a free port");
@@ -55,6 +53,7 @@ pub(crate) struct Network {
     pub(crate) host: Ipv4Addr,
     pub(crate) tor: Ipv4Addr,
     pub(crate) tor_port: u16,
+    pub(crate) tor_as: u32,
 }
 
 impl Network {
@@ -70,11 +69,19 @@ impl Network {
 
     /// Loopback addresses that no other test of this or another run has.
     pub(crate) fn new() -> Self {
+        static NEXT: AtomicU16 = AtomicU16::new(1);
         let [.., high, low] = process::id().to_be_bytes();
-        let number = next();
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = u8::try_from(number).expect("a run has at most 255 networks");
         let address = |side: u8| Ipv4Addr::new(127, 64 | (high & 0x3f) | (side << 7), low, number);
         let tor = address(1);
-        Self { host: address(0), tor, tor_port: free_port(tor) }
+        Self { host: address(0), tor, tor_port: free_port(tor), tor_as: Self::TOR_AS }
+    }
+
+    /// The same host with another switch.
+    pub(crate) fn with_another_tor(&self, tor_as: u32) -> Self {
+        // ExaBGP connects to one port everywhere; on an address of its own it is free.
+        Self { host: self.host, tor: Self::new().tor, tor_port: self.tor_port, tor_as }
     }
 }
 
@@ -86,8 +93,9 @@ pub(crate) struct Lab {
     pub(crate) bird: Bird,
     pub(crate) libvirtd: Libvirtd,
     pub(crate) rest: Rest,
+    pub(crate) network: Network,
     config: PathBuf,
-    _dir: Dir,
+    dir: Dir,
 }
 
 /// What a test may choose before everything starts.
@@ -141,7 +149,7 @@ impl Lab {
             Child::Agent { config: config.clone() }
         };
         let exabgp = Exabgp::start(version, dir.path(), &network, child);
-        Self { exabgp, agent, bird, libvirtd, rest, config, _dir: dir }
+        Self { exabgp, agent, bird, libvirtd, rest, network, config, dir }
     }
 
     /// Runs another agent with the same configuration but another HTTP address: its exit status and its log.
@@ -159,6 +167,11 @@ impl Lab {
         (status.code(), fs::read_to_string(&log).expect("it logs"))
     }
 
+    /// Where this lab keeps its files.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Where the relay connects.
     pub(crate) fn socket(&self) -> PathBuf {
         self.config.with_file_name("agent.sock")
@@ -171,9 +184,7 @@ impl Lab {
 
     /// Replaces part of the agent's configuration file; the agent is not told.
     pub(crate) fn edit_config(&self, from: &str, to: &str) {
-        let text = fs::read_to_string(&self.config).expect("it was written");
-        assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in\n{text}");
-        fs::write(&self.config, text.replace(from, to)).expect("it is written");
+        template::edit(&self.config, from, to);
     }
 
     /// What the agent has logged.

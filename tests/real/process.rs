@@ -129,6 +129,14 @@ pub(crate) fn signal_if_there(name: &str, pid: u32) {
     send(name, &pid.to_string());
 }
 
+/// `kill -9` for all of these at once, so that none of them sees another die.
+pub(crate) fn kill_at_once(pids: &[u32]) {
+    let script = r#"kill -s STOP -- "$@" && kill -s KILL -- "$@""#;
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    let killed = Command::new("sh").args(["-c", script, "sh"]).args(&pids).status();
+    assert!(killed.is_ok_and(|status| status.success()), "{pids:?} can't be killed");
+}
+
 fn send(name: &str, target: &str) -> bool {
     // The shell's own `kill`: a minimal Debian has no other.
     Command::new("sh")
@@ -151,6 +159,24 @@ pub(crate) fn with_argument(argument: &Path) -> Vec<u32> {
         .collect();
     found.sort_unstable();
     found
+}
+
+/// A number of `/proc/PID/FILE`, a line like `VmHWM:  4096 kB`.
+fn number_of(pid: u32, file: &str, key: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the process is there");
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("no {key} in {text}"))
+}
+
+/// The most memory that a process has had so far.
+pub(crate) fn peak_resident_kib(pid: u32) -> u64 {
+    number_of(pid, "status", "VmHWM")
+}
+
+/// How many bytes a process has read so far.
+pub(crate) fn bytes_read(pid: u32) -> u64 {
+    number_of(pid, "io", "rchar")
 }
 
 /// The last lines of a log.

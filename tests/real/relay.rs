@@ -65,6 +65,17 @@ impl Lab {
         });
     }
 
+    /// Kills ExaBGP and starts another with parts of its configuration replaced.
+    pub(crate) fn restart_exabgp_with(&mut self, edits: &[(&str, &str)]) {
+        self.exabgp.kill();
+        self.exabgp_is_connected(false);
+        for (from, to) in edits {
+            self.exabgp.edit(from, to);
+        }
+        self.exabgp.restart();
+        self.exabgp_is_connected(true);
+    }
+
     fn epoch(&self) -> String {
         let status = self.rest.json("/api/v1/status").expect("the agent answers");
         status["exabgp"]["epoch"].as_str().expect("an epoch is shown").to_owned()

@@ -16,3 +16,10 @@ pub(crate) fn filled(name: &str, values: &[(&str, &str)]) -> String {
     assert_eq!(left, None, "{name} has a key without a value");
     text
 }
+
+/// Replaces part of a file that a test has written.
+pub(crate) fn edit(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).expect("it was written");
+    assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in\n{text}");
+    fs::write(path, text.replace(from, to)).expect("it is written");
+}

@@ -69,7 +69,7 @@ impl Stage {
         let mut lines: Vec<String> =
             self.rig.commands().into_iter().map(|command| format!("> {command}")).collect();
         let vm = self.rig.published().vm(&VmName::new("web-1")).unwrap();
-        lines.push(format!("= {} {}", vm.presence, vm.preference.map_or("-", crate::route::Rung::name)));
+        lines.push(format!("= {} {}", vm.presence, vm.preference.map_or("-", Rung::name)));
         lines
     }
 }

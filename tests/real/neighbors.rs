@@ -1,0 +1,153 @@
+//! Several switches: eBGP and iBGP at once, one of them chosen, a family each.
+
+use std::collections::BTreeSet;
+
+use crate::agreement::{ACTIVE, ARRIVED, STANDBY, db, mail, web};
+use crate::bird::{Bird, BirdRoute, Table};
+use crate::exabgp::Version;
+use crate::lab::{Lab, Network, Plan, VMS};
+use crate::relay::RELAY;
+use crate::{on_each_exabgp, wait};
+
+on_each_exabgp! {
+    each_kind_of_switch_gets_the_attributes_that_count_there,
+    only_the_named_neighbor_hears_of_vms,
+    each_family_goes_over_its_own_session,
+}
+
+/// Starts another switch and has ExaBGP speak to it as to the first, but for `edits`; the first one's part is edited
+/// by `first`.
+fn with_another_switch(lab: &mut Lab, tor_as: u32, first: &[(&str, &str)], second: &[(&str, &str)]) -> Bird {
+    let network = lab.network.with_another_tor(tor_as);
+    let bird = Bird::start(lab.dir(), &network);
+    let text = lab.exabgp.configuration();
+    let (_, block) = text.split_once("# The top-of-rack switch.\n").expect("it stands before the neighbor");
+    let replaced = |edits: &[(&str, &str)]| {
+        edits.iter().fold(block.to_owned(), |text, (from, to)| {
+            assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in\n{text}");
+            text.replace(from, to)
+        })
+    };
+    let (name, number) = (format!("neighbor {} {{", network.tor), format!("peer-as {tor_as};"));
+    let own = [
+        (&*format!("neighbor {} {{", lab.network.tor), &*name),
+        (&*format!("peer-as {};", lab.network.tor_as), &*number),
+    ];
+    let another = replaced(&[&own[..], second].concat());
+    let both = format!("{}\n{another}", replaced(first));
+    lab.restart_exabgp_with(&[(block, &both)]);
+    bird
+}
+
+/// What a switch has, in a row each: `PREFIX path LENGTH med MED pref PREFERENCE RUNG`.
+fn rows(bird: &Bird) -> Result<BTreeSet<String>, String> {
+    let row = |(prefix, route): (String, BirdRoute)| {
+        let BirdRoute { as_path, med, local_preference, large_communities, .. } = route;
+        let own = as_path.iter().all(|asn| *asn == Network::HOST_AS);
+        let number = |number: Option<u32>| number.map_or("none".to_owned(), |number| number.to_string());
+        let marks: Vec<String> = large_communities.into_iter().collect();
+        format!(
+            "{prefix} path {}{} med {} pref {} {}",
+            as_path.len(),
+            if own { "" } else { " foreign" },
+            number(med),
+            number(local_preference),
+            marks.join(" ")
+        )
+    };
+    let table: Table = bird.table()?;
+    Ok(table.into_iter().map(row).collect())
+}
+
+fn has(bird: &Bird, expected: &[&str]) {
+    let expected: BTreeSet<String> = expected.iter().map(|row| row.trim_end().to_owned()).collect();
+    wait::until("the switch has these rows", || {
+        let shown = rows(bird)?.into_iter().map(|row| row.trim_end().to_owned()).collect::<BTreeSet<_>>();
+        if shown == expected { Ok(()) } else { Err(format!("expected {expected:#?}\nshown {shown:#?}")) }
+    });
+}
+
+/// With `prepend_step` 3 an eBGP path has the host's AS once, and three times more for each step of the rung; MED comes
+/// along, local preference does not (BIRD puts in 100). An iBGP path is empty, for a router drops its own AS as a
+/// loop, and local preference decides.
+fn each_kind_of_switch_gets_the_attributes_that_count_there(version: Version) {
+    let plan = Plan { running: &["web", "mail"], config: VMS };
+    let mut lab = Lab::start_with_relay(version, &plan, RELAY);
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..], &mail(ACTIVE)]);
+    lab.libvirtd.virsh(&["start", "db"]);
+    lab.libvirtd.virsh(&["suspend", "mail"]);
+    let mut internal = with_another_switch(&mut lab, Network::HOST_AS, &[], &[]);
+    let external_has = [
+        "192.0.2.1/32 path 1 med none pref 100",
+        "198.51.100.10/32 path 4 med 100 pref 100 65101:82:1",
+        "2001:db8:5::10/128 path 4 med 100 pref 100 65101:82:1",
+        "198.51.100.20/32 path 1 med 50 pref 100 65101:82:0",
+        "198.51.100.30/32 path 10 med 250 pref 100 65101:82:3",
+    ];
+    let internal_has = [
+        "192.0.2.1/32 path 0 med none pref 100",
+        "198.51.100.10/32 path 0 med 100 pref 130 65101:82:1",
+        "2001:db8:5::10/128 path 0 med 100 pref 130 65101:82:1",
+        "198.51.100.20/32 path 0 med 50 pref 140 65101:82:0",
+        "198.51.100.30/32 path 0 med 250 pref 110 65101:82:3",
+    ];
+    has(&lab.bird, &external_has);
+    has(&internal, &internal_has);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED), &mail(STANDBY)]);
+    let mark = internal.mark();
+    lab.another_reconcile_sends_nothing();
+    assert_eq!((internal.removed_since(mark), internal.announced_since(mark)), ([].into(), [].into()));
+
+    // One switch is away while a VM leaves: the other one hears of it at once.
+    internal.kill();
+    lab.libvirtd.virsh(&["destroy", "db"]);
+    let left = |rows: [&'static str; 5]| [rows[0], rows[1], rows[2], rows[4]];
+    has(&lab.bird, &left(external_has));
+    internal.restart();
+    has(&internal, &left(internal_has));
+    lab.agrees_on([&web(ACTIVE)[..], &mail(STANDBY)]);
+    lab.another_reconcile_sends_nothing();
+}
+
+fn only_the_named_neighbor_hears_of_vms(version: Version) {
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: VMS }, RELAY);
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    lab.agent().terminate();
+    lab.edit_config("bgp:\n", &format!("bgp:\n  neighbors: [{}]\n", lab.network.tor));
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    let other = with_another_switch(&mut lab, 65_001, &[], &[]);
+    lab.libvirtd.virsh(&["start", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    has(&other, &["192.0.2.1/32 path 1 med none pref 100"]);
+    lab.libvirtd.virsh(&["destroy", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    lab.another_reconcile_sends_nothing();
+    let shown: Vec<String> = other.announced_since(0).into_iter().collect();
+    assert_eq!(shown, [Network::LOOPBACK], "it never heard of anything else");
+}
+
+fn each_family_goes_over_its_own_session(version: Version) {
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: VMS }, RELAY);
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    let static_route = format!("    route {} next-hop self;\n", Network::LOOPBACK);
+    let second = [("    ipv4 unicast;\n", ""), (&*static_route, "")];
+    let six = with_another_switch(&mut lab, 65_001, &[("    ipv6 unicast;\n", "")], &second);
+    lab.libvirtd.virsh(&["start", "db"]);
+    let web_v4 = "198.51.100.10/32 path 4 med 100 pref 100 65101:82:1";
+    let db_v4 = "198.51.100.20/32 path 1 med 50 pref 100 65101:82:0";
+    let web_v6 = "2001:db8:5::10/128 path 4 med 100 pref 100 65101:82:1";
+    let own = "192.0.2.1/32 path 1 med none pref 100";
+    has(&lab.bird, &[own, web_v4, db_v4]);
+    has(&six, &[web_v6]);
+    let mark = six.mark();
+    lab.another_reconcile_sends_nothing();
+    assert_eq!((six.removed_since(mark), six.announced_since(mark)), ([].into(), [].into()));
+
+    lab.libvirtd.virsh(&["destroy", "web"]);
+    has(&lab.bird, &[own, db_v4]);
+    has(&six, &[]);
+}
