@@ -21,11 +21,6 @@ impl Mobility {
         }
     }
 
-    /// The configured VM that a prefix leads to.
-    pub fn owner(&self, prefix: Prefix) -> Option<&VmName> {
-        self.owners.get(&prefix)
-    }
-
     /// The routes that a configured VM is to have; empty: none.
     pub fn routes(&self, vm: &VmName) -> Vec<Route> {
         let (Some(rung), Some(vm)) = (self.rung(vm), self.config.vms.get(vm)) else { return Vec::new() };
