@@ -32,6 +32,20 @@ pub(crate) struct BirdRoute {
     pub(crate) large_communities: BTreeSet<String>,
 }
 
+impl BirdRoute {
+    /// A route that the host announces by itself, with no attribute that need not be.
+    pub(crate) fn plain(network: &Network) -> Self {
+        Self {
+            as_path: vec![Network::HOST_AS],
+            next_hop: network.host.to_string(),
+            med: None,
+            local_preference: Some(100),
+            communities: BTreeSet::new(),
+            large_communities: BTreeSet::new(),
+        }
+    }
+}
+
 /// By prefix.
 pub(crate) type Table = BTreeMap<String, BirdRoute>;
 

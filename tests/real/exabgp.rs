@@ -31,6 +31,15 @@ impl Version {
         program
     }
 
+    /// The operator's command line, beside the program.
+    pub(crate) fn cli(self) -> PathBuf {
+        let name = match self {
+            Self::V4 => "exabgpcli",
+            Self::V5 => "exabgp-cli",
+        };
+        self.program().with_file_name(name)
+    }
+
     /// What `status.exabgp.version` begins with.
     pub(crate) const fn number(self) -> &'static str {
         match self {
@@ -107,7 +116,7 @@ impl Exabgp {
         self.dir.join("exabgp.log")
     }
 
-    /// What the child writes to its standard error, which is ExaBGP's.
+    /// What the child writes to its standard error, which is ExaBGP's; 5.0 logs there too.
     pub(crate) fn agent_log(&self) -> PathBuf {
         self.dir.join("roamd.log")
     }
@@ -120,6 +129,11 @@ impl Exabgp {
     /// Replaces part of its configuration; it is not told.
     pub(crate) fn edit(&self, from: &str, to: &str) {
         template::edit(&self.dir.join("exabgp.conf"), from, to);
+    }
+
+    /// Replaces part of its environment; it takes a restart.
+    pub(crate) fn edit_environment(&self, from: &str, to: &str) {
+        template::edit(&self.dir.join("exabgp.env"), from, to);
     }
 
     /// `kill -9`; the agent is left to find out by itself.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::{env, process, thread};
 
 use crate::agent::Agent;
-use crate::bird::Bird;
+use crate::bird::{Bird, BirdRoute, Table};
 use crate::exabgp::{Child, Exabgp, Version};
 use crate::libvirtd::Libvirtd;
 use crate::process::{Process, tail};
@@ -94,6 +94,8 @@ pub(crate) struct Lab {
     pub(crate) libvirtd: Libvirtd,
     pub(crate) rest: Rest,
     pub(crate) network: Network,
+    /// What the operator announces beside roamd, as the switch must have it.
+    pub(crate) operators: Table,
     config: PathBuf,
     dir: Dir,
 }
@@ -149,7 +151,8 @@ impl Lab {
             Child::Agent { config: config.clone() }
         };
         let exabgp = Exabgp::start(version, dir.path(), &network, child);
-        Self { exabgp, agent, bird, libvirtd, rest, network, config, dir }
+        let operators = Table::from([(Network::LOOPBACK.to_owned(), BirdRoute::plain(&network))]);
+        Self { exabgp, agent, bird, libvirtd, rest, network, operators, config, dir }
     }
 
     /// Runs another agent with the same configuration but another HTTP address: its exit status and its log.
