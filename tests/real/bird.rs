@@ -114,6 +114,12 @@ impl Bird {
         template::edit(&self.dir.join("bird.conf"), from, to);
     }
 
+    /// Has it read its configuration again.
+    pub(crate) fn configure(&self) {
+        let said = self.birdc("configure").expect("BIRD answers");
+        assert!(said.contains("Reconfigured") || said.contains("Reconfiguration in progress"), "{said}");
+    }
+
     /// What it has from the host.
     pub(crate) fn table(&self) -> Result<Table, String> {
         parse(&self.birdc("show route all protocol host")?)

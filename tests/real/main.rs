@@ -33,6 +33,7 @@ mod requests;
 mod rest;
 mod template;
 mod wait;
+mod wire;
 
 /// Makes a test of each named function for ExaBGP 4.2 and for ExaBGP 5.0.
 macro_rules! on_each_exabgp {
