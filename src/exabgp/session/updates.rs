@@ -11,6 +11,9 @@ use crate::route::{LargeCommunity, Prefix, Rung};
 
 impl Session {
     pub(super) fn update(&mut self, update: &Update, at: Instant) {
+        if !self.neighborhood.is_ours(update.peer) {
+            return;
+        }
         match update.direction {
             Direction::Sent => self.echo(update, at),
             Direction::Received => self.offers(update, at),
@@ -64,9 +67,6 @@ impl Session {
 
     fn offers(&mut self, update: &Update, at: Instant) {
         let Update { peer, large_communities, announced, withdrawn, .. } = update;
-        if !self.neighborhood.is_ours(*peer) {
-            return;
-        }
         let (marked_by, rung) = self.marked(large_communities).unzip();
         let lost = withdrawn.iter().map(|prefix| (*prefix, None));
         let offered = announced

@@ -106,6 +106,9 @@ fn others_routes_on_the_wire_are_none_of_our_business() {
     bench.say(&update("send", "10.0.0.1", &announced(1, "")));
     bench.say(&update("send", "10.0.0.1", &announced(7, r#", "large-community": [ [ 65009, 82 , 1 ] ]"#)));
     bench.say(&update("send", "10.0.0.1", &withdrawn(8)));
+    // A neighbor that is not ours keeps what an earlier configuration of ours told it.
+    let marked = r#", "large-community": [ [ 65001, 82 , 1 ] ]"#;
+    bench.say(&update("send", "10.9.9.9", &announced(9, marked)));
     bench.pass(Duration::from_secs(60));
     assert_eq!(wire(&mut bench), []);
 }
