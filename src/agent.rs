@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, Transport};
+use crate::config::{Config, Faults, Transport};
 use crate::exabgp::{self, Order};
 use crate::libvirt::{self, Request};
 use crate::mobility::{Cause, Effects, Mobility, Transition};
@@ -55,10 +55,10 @@ const PUBLISH: Duration = Duration::from_millis(10);
 const PUBLISH_AFTER: Duration = Duration::from_millis(2);
 
 /// What a signal asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Read the configuration again (`SIGHUP`).
-    Reload,
+    /// The configuration was read again (`SIGHUP`), and whether it is valid.
+    Reload(Result<(), Faults>),
     /// Stop in order (`SIGTERM`, `SIGINT`).
     Stop,
 }

@@ -1,13 +1,14 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
-//! `run.rs` puts the agent together and runs it; `child.rs` keeps a child of ExaBGP alive on a bad
-//! configuration; `relay.rs` is the other process, which has none, and a program of its own besides. Stdout carries
-//! only what was asked for (commands, faults); logs go to stderr.
+//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it; `child.rs` keeps a child
+//! of ExaBGP alive on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own
+//! besides. Stdout carries only what was asked for (commands, faults); logs go to stderr.
 
 mod child;
 mod logging;
 mod relay;
 mod run;
+mod signals;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

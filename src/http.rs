@@ -43,8 +43,10 @@ use crate::snapshot::Snapshot;
 use connection::Limits;
 use guard::Guard;
 use host::Names;
+use routes::Routes;
 use socket::Bound;
 use token::Token;
+use vms::Vms;
 
 /// Where the newest snapshot is found.
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
@@ -161,8 +163,8 @@ impl Server {
 fn router(guard: Guard, snapshots: Snapshots) -> Router {
     Router::new()
         .merge(status::routes())
-        .merge(vms::routes())
-        .merge(routes::routes())
+        .merge(list::routes::<Vms>())
+        .merge(list::routes::<Routes>())
         .merge(health::routes())
         .fallback(async |uri: Uri| answer::not_found("there is nothing at this path", &uri))
         .layer(from_fn_with_state(Arc::new(guard), guard::admit))

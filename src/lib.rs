@@ -36,6 +36,7 @@ pub mod http;
 pub mod libvirt;
 pub mod link;
 pub mod mobility;
+mod nonblocking;
 pub mod plan;
 pub mod relay;
 pub mod route;

@@ -1,13 +1,12 @@
 //! What the agent makes of each message: of libvirt's, of ExaBGP's, and of what a signal asks for.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
 use super::{Agent, Command, Origin, STOP};
-use crate::config::{Config, OnStop};
+use crate::config::{Faults, OnStop};
 use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
 use crate::plan::Outcome;
@@ -168,7 +167,7 @@ impl Agent {
     pub(super) fn command(&mut self, command: Command) {
         self.changed();
         match command {
-            Command::Reload => self.reload(),
+            Command::Reload(judgement) => self.reload(judgement),
             Command::Stop => {
                 let on_stop = self.config.exabgp.on_stop;
                 info!(?on_stop, "stopping");
@@ -184,9 +183,9 @@ impl Agent {
     }
 
     /// Says what a new configuration would be worth; it takes effect with a restart.
-    fn reload(&mut self) {
-        match Config::load(Path::new(&self.config.source.path)) {
-            Ok(_) => {
+    fn reload(&mut self, judgement: Result<(), Faults>) {
+        match judgement {
+            Ok(()) => {
                 self.config_status.errors = Vec::new();
                 info!(path = %self.config_status.path, "the configuration is valid; restart roamd to apply it");
             }

@@ -12,11 +12,10 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::{Exit, child, complain, logging};
+use super::{Exit, child, complain, logging, signals};
 use crate::agent::{self, Command, Ended, Inputs, Outputs};
 use crate::chain::Chain;
 use crate::config::{Config, Log, LogFormat, LogLevel, Transport};
@@ -47,7 +46,7 @@ enum StartError {
 /// Runs the agent until it ends.
 pub(super) fn run(path: &Path) -> Exit {
     // First of all: until then a signal ends the process, and a large configuration takes a while to read.
-    let (runtime, commands) = match signals_first() {
+    let (runtime, commands) = match signals_first(path) {
         Ok(both) => both,
         Err(error) => {
             complain(&Chain(&error).to_string());
@@ -71,7 +70,10 @@ pub(super) fn run(path: &Path) -> Exit {
     }
     let version = env!("CARGO_PKG_VERSION");
     info!(version, path = %path.display(), vms = config.vms.len(), "roamd starts");
-    match catch_unwind(AssertUnwindSafe(|| engine(&config, &runtime, commands))) {
+    let ended = catch_unwind(AssertUnwindSafe(|| engine(&config, &runtime, commands)));
+    // A configuration that is being read, from a file system that hangs say, is not waited for.
+    runtime.shutdown_background();
+    match ended {
         Ok(Ok(Ended::Stopped)) => {
             info!("stopped");
             Exit::Success
@@ -94,9 +96,9 @@ pub(super) fn run(path: &Path) -> Exit {
 }
 
 /// The engine's runtime, and what signals ask for from now on.
-fn signals_first() -> Result<(Runtime, mpsc::Receiver<Command>), StartError> {
+fn signals_first(path: &Path) -> Result<(Runtime, mpsc::Receiver<Command>), StartError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let commands = runtime.block_on(async { signals() })?;
+    let commands = runtime.block_on(async { signals::commands(path) })?;
     Ok((runtime, commands))
 }
 
@@ -124,28 +126,6 @@ fn engine(
         error!("the HTTP thread ended by a panic");
     }
     ended
-}
-
-/// What signals ask for, from now on.
-fn signals() -> Result<mpsc::Receiver<Command>, StartError> {
-    let (commands, receiver) = mpsc::channel(8);
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::spawn(async move {
-        loop {
-            // Cancel-safe: a signal stays signalled until it is taken.
-            let command = tokio::select! {
-                _ = hangup.recv() => Command::Reload,
-                _ = terminate.recv() => Command::Stop,
-                _ = interrupt.recv() => Command::Stop,
-            };
-            if commands.send(command).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(receiver)
 }
 
 /// Starts the HTTP thread; returns once its address is bound, or, for a child of ExaBGP, at once.

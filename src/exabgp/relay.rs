@@ -24,6 +24,7 @@ use super::reply::Reply;
 use super::session::{Effects, Session};
 use super::{Order, Report, Settings};
 use crate::link::{self, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
+use crate::nonblocking::is_passing;
 use crate::route::Prefix;
 use crate::timer::sleep_until;
 use socket::Socket;
@@ -348,10 +349,6 @@ async fn ready(link: Option<&Link>) -> Ready {
     let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
     // An error shows again at the read that follows.
     link.stream.ready(interest).await.unwrap_or(Ready::READABLE)
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Long lists, written piece by piece.
+//! Long lists, written piece by piece, and single entries of them.
 //!
 //! A fleet's list has megabytes. It is made in pages while the client takes it, straight from the snapshot, so
 //! that it neither holds up other answers nor stands whole in memory for each client that reads slowly. A list
@@ -8,14 +8,19 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{Response, Uri};
+use axum::http::{Response, StatusCode, Uri};
+use axum::routing::get;
 use hyper::body::{Body as HttpBody, Frame};
 use serde::Serialize;
 use tokio::task::yield_now;
 
-use super::answer::{JSON, unserializable};
+use super::answer::{JSON, json, not_found, problem, unserializable};
+use super::path::decode;
+use super::{Snapshots, latest};
 use crate::snapshot::Snapshot;
 
 /// How many bytes a page has, apart from what its last entry adds.
@@ -25,10 +30,24 @@ const PAGE: usize = 64 * 1024;
 pub(super) trait List: 'static {
     /// The name of the list in JSON.
     const FIELD: &'static str;
+    /// The path of the list.
+    const LIST: &'static str;
+    /// The path of an entry, without its key.
+    const ONE: &'static str;
+    /// The paths of entries, as the router has them; it has the path without a key beside it.
+    const ROUTE: &'static str;
+    /// What is said of a key without an entry.
+    const NONE: &'static str;
     /// What an entry is found by.
     type Key: Unpin + Send;
     /// What is shown of an entry.
     type Entry: Serialize;
+
+    /// The key that a decoded path names; the error says in words why it can't be one.
+    fn key(text: &str) -> Result<Self::Key, String>;
+
+    /// The entry of this very key.
+    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry>;
 
     /// The entries behind `key`, or all of them.
     fn after<'a>(
@@ -37,8 +56,15 @@ pub(super) trait List: 'static {
     ) -> impl Iterator<Item = (Self::Key, Self::Entry)> + use<'a, Self>;
 }
 
+/// The list's own path, and those of its entries.
+pub(super) fn routes<L: List>() -> Router<Snapshots> {
+    let all = async |State(snapshots): State<Snapshots>, uri: Uri| list::<L>(latest(&snapshots), &uri);
+    let one = async |State(snapshots): State<Snapshots>, uri: Uri| one::<L>(&latest(&snapshots), &uri);
+    Router::new().route(L::LIST, get(all)).route(L::ONE, get(one)).route(L::ROUTE, get(one))
+}
+
 /// `{"generation": n, FIELD: [...]}`
-pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
+fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
     let mut pages = Pages::<L> { snapshot, last: None, progress: Progress::Start };
     let body = match pages.page() {
         Ok(only) if pages.progress == Progress::End => Body::from(only),
@@ -48,6 +74,18 @@ pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
+}
+
+/// The entry that the path names. The router's own decoding is lenient, so its key is taken from the path itself.
+fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
+    let text = decode(uri.path().strip_prefix(L::ONE).unwrap_or_default());
+    match text.map_err(|error| error.to_string()).and_then(|text| L::key(&text)) {
+        Ok(key) => match L::find(snapshot, &key) {
+            Some(entry) => json(StatusCode::OK, &entry, uri),
+            None => not_found(L::NONE, uri),
+        },
+        Err(error) => problem(StatusCode::BAD_REQUEST, error, uri),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 use tokio::time::timeout;
 
 use super::BindError;
@@ -17,6 +17,9 @@ use crate::config::Listen;
 
 /// How long an answer to the knock on an existing unix socket may take; who is that busy is alive.
 const KNOCK: Duration = Duration::from_secs(1);
+
+/// How many clients may wait to be accepted on a unix socket.
+const BACKLOG: u32 = 1024;
 
 /// A socket that is bound and listens, belonging to no runtime yet.
 pub(super) enum Bound {
@@ -87,12 +90,12 @@ fn tcp(address: SocketAddr) -> io::Result<Bound> {
 }
 
 fn unix(path: &Path) -> io::Result<Bound> {
-    let listener = StdUnixListener::bind(path)?;
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
     let file = SocketFile::new(path)?;
-    // Until here the umask decides, which by default leaves others no right to connect either.
+    // The file has the umask's mode until here, but a socket that does not listen yet refuses everybody.
     fs::set_permissions(path, Permissions::from_mode(0o660))?;
-    listener.set_nonblocking(true)?;
-    Ok(Bound::Unix(listener, file))
+    Ok(Bound::Unix(socket.listen(BACKLOG)?.into_std()?, file))
 }
 
 /// Removes a socket that a dead server has left; refuses where a server lives, or something else lies.

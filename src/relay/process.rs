@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 use super::journal::Journal;
 use super::{Effects, Identity, Notice, Relay};
 use crate::exabgp::epoch;
+use crate::nonblocking::is_passing;
 use crate::timer::sleep_until;
 
 /// How long after a connection has ended, or could not be made, the next one is tried.
@@ -189,10 +190,6 @@ async fn link_ready(link: &Link, wants_to_write: bool) -> Option<tokio::io::Read
             Some(stream.ready(interest).await.unwrap_or(tokio::io::Ready::READABLE))
         }
     }
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 fn log(notice: Notice) {

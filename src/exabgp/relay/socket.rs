@@ -7,10 +7,13 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 /// Owner and group may connect.
 const MODE: u32 = 0o660;
+
+/// How many relays may wait to be accepted: there is one, and those that come after it.
+const BACKLOG: u32 = 16;
 
 /// How long after a failure the next connection is accepted.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -68,12 +71,15 @@ impl Socket {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed("looking at", path)(error)),
         }
-        let listener = UnixListener::bind(path).map_err(failed("listening on", path))?;
+        let socket = UnixSocket::new_stream().map_err(failed("making", path))?;
+        socket.bind(path).map_err(failed("binding", path))?;
+        // The file has the umask's mode until here, but a socket that does not listen yet refuses everybody.
         if let Some(group) = &group {
             chown(path, None, Some(group.gid)).map_err(failed("giving the group", path))?;
         }
         fs::set_permissions(path, Permissions::from_mode(MODE))
             .map_err(failed("setting the mode of", path))?;
+        let listener = socket.listen(BACKLOG).map_err(failed("listening on", path))?;
         let own_uid = fs::metadata("/proc/self").map_err(failed("reading", Path::new("/proc/self")))?.uid();
         Ok(Self { listener, path: path.to_path_buf(), own_uid, group, _lock: lock })
     }

@@ -1,0 +1,94 @@
+//! What signals ask the agent for.
+//!
+//! `SIGHUP` has the configuration read again, which takes seconds for a large fleet: that is done on a thread of its
+//! own, and the agent hears only how it ended. It goes on between a libvirt event and its command meanwhile.
+
+use std::io;
+use std::path::Path;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tracing::error;
+
+use crate::agent::Command;
+use crate::config::Config;
+
+#[cfg(test)]
+mod tests;
+
+/// What signals ask for from now on; the configuration is the file at `path`. Must be called on a runtime.
+pub(super) fn commands(path: &Path) -> io::Result<mpsc::Receiver<Command>> {
+    let (commands, receiver) = mpsc::channel(8);
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let path = path.to_owned();
+    let mut reading = Reading::new(move || Config::load(&path).map(drop));
+    tokio::spawn(async move {
+        loop {
+            // Cancel-safe: a signal stays signalled until it is taken, and a reading stays until its end is taken.
+            let command = tokio::select! {
+                _ = hangup.recv() => {
+                    reading.ask();
+                    continue;
+                }
+                _ = terminate.recv() => Command::Stop,
+                _ = interrupt.recv() => Command::Stop,
+                judgement = reading.end() => {
+                    let Some(judgement) = judgement else {
+                        // The panic hook has written what happened.
+                        error!("reading the configuration ended by a panic; the running one is kept");
+                        continue;
+                    };
+                    Command::Reload(judgement)
+                }
+            };
+            if commands.send(command).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// Something that blocks, done on a thread of its own when asked for: one at a time, and the newest counts.
+struct Reading<F, T> {
+    read: F,
+    under_way: Option<JoinHandle<T>>,
+    /// It was asked for while it was under way, and may have read what is old by now: its end is no answer.
+    again: bool,
+}
+
+impl<F, T> Reading<F, T>
+where
+    F: Fn() -> T + Clone + Send + 'static,
+    T: Send + 'static,
+{
+    const fn new(read: F) -> Self {
+        Self { read, under_way: None, again: false }
+    }
+
+    /// Begins, or begins anew once what is under way has ended.
+    fn ask(&mut self) {
+        if self.under_way.is_some() {
+            self.again = true;
+        } else {
+            self.under_way = Some(spawn_blocking(self.read.clone()));
+        }
+    }
+
+    /// What was read by the newest that was asked for, `None` after a panic; waits for ever if nothing was asked
+    /// for. Cancel-safe: what is under way stays so.
+    async fn end(&mut self) -> Option<T> {
+        loop {
+            let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
+            let read = under_way.await.ok();
+            self.under_way = None;
+            if !std::mem::take(&mut self.again) {
+                return read;
+            }
+            self.ask();
+        }
+    }
+}
