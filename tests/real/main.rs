@@ -19,6 +19,7 @@ mod kills;
 mod lab;
 mod libvirtd;
 mod life_cycle;
+mod many;
 mod neighbors;
 mod operator;
 mod operators_routes;
