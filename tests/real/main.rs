@@ -32,6 +32,7 @@ mod reload;
 mod requests;
 mod rest;
 mod template;
+mod users;
 mod wait;
 
 /// Makes a test of each named function for ExaBGP 4.2 and for ExaBGP 5.0.
