@@ -51,6 +51,10 @@ const BATCH: usize = 256;
 /// The least time between two snapshots: a storm of events is not slowed down by a view of each of its moments.
 const PUBLISH: Duration = Duration::from_millis(10);
 
+/// How much longer than one took the next one waits: where there are thousands of routes, showing how each of them gets
+/// on must not take the time in which they are announced.
+const PUBLISH_REST: u32 = 9;
+
 /// How long a change waits to be published, for what follows from it: an acknowledgement, the answer to a look.
 const PUBLISH_AFTER: Duration = Duration::from_millis(2);
 
@@ -167,7 +171,8 @@ struct Agent {
     /// What the core asks for beside steps, until the steps are written.
     looks: BTreeSet<Uuid>,
     transitions: Vec<Transition>,
-    published_at: Instant,
+    /// When the next snapshot may be published.
+    publish_from: Instant,
     /// When something changed that is not published yet.
     changed_at: Option<Instant>,
     /// What a prefix's open or coming step goes back to.
@@ -198,7 +203,7 @@ impl Agent {
             connected_at: None,
             looks: BTreeSet::new(),
             transitions: Vec::new(),
-            published_at: Instant::now(),
+            publish_from: Instant::now(),
             changed_at: None,
             causes: BTreeMap::new(),
             doubted_at: BTreeMap::new(),
@@ -353,12 +358,12 @@ impl Agent {
     }
 
     fn publish_at(&self) -> Option<Instant> {
-        self.changed_at.map(|changed| (changed + PUBLISH_AFTER).max(self.published_at + PUBLISH))
+        self.changed_at.map(|changed| (changed + PUBLISH_AFTER).max(self.publish_from))
     }
 
     fn publish(&mut self) {
+        let began = Instant::now();
         self.changed_at = None;
-        self.published_at = Instant::now();
         self.clock.correct();
         let state = State {
             config: &self.config,
@@ -368,9 +373,11 @@ impl Agent {
             health: &self.health,
             conflicts: &self.conflicts,
             clock: &self.clock,
-            now: Instant::now(),
+            now: began,
         };
         self.publisher.publish(&state);
+        let now = Instant::now();
+        self.publish_from = now + PUBLISH.max((now - began) * PUBLISH_REST);
     }
 }
 

@@ -127,7 +127,8 @@ impl Server {
                     waits = false;
                     let socket = self.settings.socket.display();
                     self.lose(format!(
-                        "no relay has connected to {socket}: ExaBGP's configuration must run `roamd relay`"
+                        "no relay has connected to {socket}: ExaBGP's configuration must run `roamd relay`, as this \
+                         user or one of exabgp.socket_group"
                     ));
                 },
             }

@@ -146,7 +146,8 @@ impl Lab {
         let bird = Bird::start(dir.path(), &network);
         let agent = relay.then(|| Agent::start(&config, &dir.path().join("agent.log")));
         let child = if relay {
-            Child::Relay { socket, ledger: dir.path().join("relay.ledger") }
+            fs::create_dir(dir.path().join("relay")).expect("the directory is new");
+            Child::Relay { socket, ledger: dir.path().join("relay/ledger") }
         } else {
             Child::Agent { config: config.clone() }
         };

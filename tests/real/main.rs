@@ -19,6 +19,7 @@ mod kills;
 mod lab;
 mod libvirtd;
 mod life_cycle;
+mod many;
 mod neighbors;
 mod operator;
 mod operators_routes;
@@ -32,6 +33,7 @@ mod reload;
 mod requests;
 mod rest;
 mod template;
+mod users;
 mod wait;
 mod wire;
 

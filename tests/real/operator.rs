@@ -50,9 +50,9 @@ impl Cli {
 /// Has ExaBGP run another API process from its next start on, which gives these commands and then only listens.
 pub(crate) fn add_process(lab: &Lab, commands: &[&str]) {
     let script = lab.dir().join("operator.sh");
-    let lines: Vec<String> = commands.iter().map(|command| format!("echo '{command}'\n")).collect();
+    let lines: String = commands.iter().flat_map(|command| ["echo '", *command, "'\n"]).collect();
     // With its standard output closed it would count as dead.
-    fs::write(&script, format!("{}while read -r _; do :; done\n", lines.concat())).expect("it is written");
+    fs::write(&script, format!("{lines}while read -r _; do :; done\n")).expect("it is written");
     let process =
         format!("process operator {{\n  run /bin/sh {};\n  encoder json;\n}}\n\n", script.display());
     let place = "# The top-of-rack switch.\n";

@@ -6,17 +6,29 @@ use std::time::{Duration, Instant};
 /// Long enough for a loaded machine; a test that passes never waits for it.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// The same for what takes a machine of its own many seconds.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// How often a predicate is asked.
 const INTERVAL: Duration = Duration::from_millis(25);
 
 /// Asks `predicate` until it gives a value; panics with `what` and its last objection at the deadline.
-pub(crate) fn until<T>(what: &str, mut predicate: impl FnMut() -> Result<T, String>) -> T {
+pub(crate) fn until<T>(what: &str, predicate: impl FnMut() -> Result<T, String>) -> T {
+    within(DEADLINE, what, predicate)
+}
+
+/// The same with more patience, for thousands of routes.
+pub(crate) fn patiently<T>(what: &str, predicate: impl FnMut() -> Result<T, String>) -> T {
+    within(PATIENCE, what, predicate)
+}
+
+fn within<T>(deadline: Duration, what: &str, mut predicate: impl FnMut() -> Result<T, String>) -> T {
     let started = Instant::now();
     loop {
         match predicate() {
             Ok(value) => return value,
-            Err(objection) if started.elapsed() > DEADLINE => {
-                panic!("not within {} s: {what}\n{objection}", DEADLINE.as_secs())
+            Err(objection) if started.elapsed() > deadline => {
+                panic!("not within {} s: {what}\n{objection}", deadline.as_secs())
             }
             Err(_) => thread::sleep(INTERVAL),
         }
