@@ -18,6 +18,9 @@ pub(super) enum Class {
     Switch,
     /// A route is false.
     Withdraw,
+    /// A withdraw is acknowledged, and may have had no effect. Of a mass that was withdrawn there are as many, and no
+    /// route that is false for certain waits behind them.
+    Repeat,
     /// A route is missing.
     Announce,
 }
@@ -101,6 +104,7 @@ impl Entry {
 
     pub(super) fn class(&self) -> Class {
         match (&self.desired, &self.held) {
+            (None, _) if self.withdrawn_once => Class::Repeat,
             (None, _) => Class::Withdraw,
             (Some(route), Held::Nothing) if route.rung != Rung::Arrived => Class::Announce,
             (Some(route), held) if held.rung() == Some(route.rung) => Class::Announce,

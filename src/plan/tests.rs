@@ -188,6 +188,24 @@ fn a_withdraw_is_repeated_once_with_the_attributes_last_announced() {
 }
 
 #[test]
+fn a_withdraw_overtakes_the_repeats_of_a_mass() {
+    let now = Instant::now();
+    let mut plan = ready();
+    let last = 2 * u8::try_from(WINDOW).unwrap();
+    plan.want([], (1..=last).map(|number| route(number, Rung::Active)).collect());
+    let settle = |plan: &mut Plan, now| while !acknowledge(plan, now).is_empty() {};
+    settle(&mut plan, now);
+    plan.want((1..last).map(prefix), Vec::new());
+    settle(&mut plan, now);
+    let due = later(now, 600);
+    // So many repeats are queued and open that the next ones wait.
+    assert_eq!(plan.next(due).len(), WINDOW);
+    plan.want([prefix(last)], Vec::new());
+    plan.settled(prefix(1), Outcome::Acknowledged, due);
+    assert_eq!(plan.next(due), [withdraw(last, Some(Rung::Active))]);
+}
+
+#[test]
 fn a_route_that_is_wanted_again_does_not_wait_for_the_repeat() {
     let now = Instant::now();
     let mut plan = announced(now);

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Measures roamd and naive.py with many VMs and prints a table; called by tests/bench/run.
 
-    measure.py ROAMD VMS
+    events.py ROAMD [VMS [CHANGES]]
+
+The VMs are those of a private libvirtd's test driver; both programs print their commands and nobody answers, so
+that neither ExaBGP nor a switch is part of the figures.
 """
 
 import contextlib
@@ -11,82 +14,29 @@ import os
 import pathlib
 import queue
 import random
-import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import uuid
 
-import libvirt
+from parts import (
+    HERE,
+    LIMIT_SECONDS,
+    connect,
+    free_port,
+    memory_kib,
+    percentiles,
+    private_libvirtd,
+    process,
+    row,
+    start_vm,
+)
 
-HERE = pathlib.Path(__file__).resolve().parent
-DEPLOY = HERE.parent.parent / "deploy"
 ROUNDS = 3
 WARM_UP = 20
-CHANGES = 1000
-LIMIT_SECONDS = 60
-NOBODY = 65534
-
-
-def filled(template, **values):
-    """The text of a template below deploy/ with its @KEY@s replaced."""
-    text = (DEPLOY / template).read_text()
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", value)
-    return text
-
-
-@contextlib.contextmanager
-def process(command, **options):
-    """A process that ends with the block."""
-    running = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.wait()
-
-
-@contextlib.contextmanager
-def private_libvirtd(directory):
-    """A libvirtd with nothing but the test driver in use; gives the URI."""
-    home = directory / "libvirt"
-    home.mkdir()
-    (home / "libvirtd.conf").write_text(filled("libvirt/private.conf.in", DIR=str(home)))
-    xdg = {f"XDG_{name}": str(home) for name in ("RUNTIME_DIR", "CONFIG_HOME", "CACHE_HOME", "DATA_HOME")}
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home)} | xdg
-    user = {}
-    if os.getuid() == 0:
-        directory.chmod(0o711)
-        os.chown(home, NOBODY, NOBODY)
-        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    command = ["libvirtd", "-f", str(home / "libvirtd.conf"), "-p", str(home / "pid")]
-    with (directory / "libvirtd.log").open("w") as log, process(command, env=environment, stderr=log, **user):
-        yield f"test+unix:///default?socket={home}/libvirt-sock"
-
-
-def connect(uri):
-    """A connection, as soon as libvirtd takes one; the VMs live as long as it."""
-    libvirt.registerErrorHandler(lambda _context, _error: None, None)
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while True:
-        try:
-            return libvirt.open(uri)
-        except libvirt.libvirtError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def configuration(uri, number, level):
@@ -124,14 +74,8 @@ class Follower:
             if prefix is None or words[2] == prefix:
                 return at, words[2]
 
-    def memory_kib(self):
-        """Resident and private memory."""
-        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        fields = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines()[1:]}
-        return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"]
 
-
-def follow(command, log, connection, config):
+def follow(command, log, connection, config, changes):
     """One round: seconds until all is announced, latencies of suspend and resume in turn, memory in KiB."""
     prefixes = {name: f"{vm['service_ips'][0]}/32" for name, vm in config["vms"].items()}
     with contextlib.ExitStack() as stack:
@@ -141,7 +85,7 @@ def follow(command, log, connection, config):
             last, prefix = follower.command_for(None)
             missing.discard(prefix)
         latencies = []
-        for number in range(WARM_UP + CHANGES):
+        for number in range(WARM_UP + changes):
             if number % 2 == 0:
                 name = random.choice(list(prefixes))
                 domain = connection.lookupByName(name)
@@ -150,7 +94,7 @@ def follow(command, log, connection, config):
             at, _ = follower.command_for(prefixes[name])
             if number >= WARM_UP:
                 latencies.append(at - begun)
-        memory = follower.memory_kib()
+        memory = memory_kib(follower.process.pid)
         follower.process.send_signal(signal.SIGTERM)
         follower.process.wait(timeout=LIMIT_SECONDS)
     return last - follower.started, latencies, memory
@@ -168,19 +112,8 @@ def logged(log, message, field, **where):
     return values
 
 
-def percentiles(values):
-    cuts = statistics.quantiles(values, n=100, method="inclusive")
-    return [cuts[49], cuts[89], cuts[98]]
-
-
-def row(title, unit, columns):
-    print(f"{title:<52} {unit:>4} " + " ".join(f"{column:>10}" for column in columns))
-
-
 def main():
-    roamd, number = sys.argv[1], int(sys.argv[2])
-    if shutil.which("libvirtd", path="/usr/sbin:/usr/bin") is None:
-        sys.exit("libvirtd is not installed: run deploy/prepare tests")
+    roamd, number, changes = sys.argv[1], *map(int, [*sys.argv[2:], 1000, 1000][:2])
     with tempfile.TemporaryDirectory(prefix="roamd-bench.") as name:
         directory = pathlib.Path(name)
         with private_libvirtd(directory) as uri:
@@ -191,7 +124,7 @@ def main():
                 paths[level] = directory / f"{level}.yaml"
                 paths[level].write_text(json.dumps(config))
             for vm in config["vms"]:
-                connection.createXML(filled("libvirt/vm.xml.in", NAME=vm, UUID=str(uuid.uuid4())))
+                start_vm(connection, vm)
             commands = {
                 "roamd": [roamd, "run", "--config", str(paths["info"])],
                 "naive.py": [sys.executable, str(HERE / "naive.py"), str(paths["info"])],
@@ -204,7 +137,7 @@ def main():
             for turn in range(ROUNDS):
                 for agent, command in commands.items():
                     log = directory / f"{agent}-{turn}.log"
-                    results[agent].append(follow(command, log, connection, config))
+                    results[agent].append(follow(command, log, connection, config, changes))
                     if agent == "debug":
                         # Steps of the start have no event before them, and no such line.
                         for by, values in inner.items():
@@ -212,13 +145,13 @@ def main():
                     if agent == "roamd":
                         settled += logged(log, "all desired routes acknowledged", "connect_to_settled_ms")[:1]
             connection.close()
-    report(number, results, inner, settled)
+    report(number, changes, results, inner, settled)
 
 
-def report(number, results, inner, settled):
+def report(number, changes, results, inner, settled):
     """Prints the table."""
     ours, theirs = results["roamd"], results["naive.py"]
-    print(f"{number} running VMs, {ROUNDS} rounds of {CHANGES} changes each, {os.cpu_count()} CPUs\n")
+    print(f"{number} running VMs, {ROUNDS} rounds of {changes} changes each, {os.cpu_count()} CPUs\n")
     row("", "", ["roamd", "naive.py", "ratio"])
 
     def compare(title, unit, a, b):
