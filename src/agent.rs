@@ -219,6 +219,7 @@ impl Agent {
             self.mobility.deadline(),
             self.plan.deadline(),
             self.heartbeat.deadline(),
+            self.offers.deadline(),
             self.publish_at(),
             self.stopping,
         ]
@@ -272,6 +273,7 @@ impl Agent {
             self.publisher.stale_domain(transition.uuid);
             log(&transition);
         }
+        self.judge_offers();
         if self.publish_at().is_some_and(|at| at <= Instant::now()) {
             self.publish();
         }
@@ -288,8 +290,10 @@ impl Agent {
                 self.publisher.stale_prefix(*prefix);
             }
             self.publisher.stale_vm(vm);
-            self.plan.want(prefixes.iter().copied(), routes);
-            self.judge_offers(prefixes);
+            for prefix in &prefixes {
+                self.offers.stale(*prefix);
+            }
+            self.plan.want(prefixes, routes);
         }
     }
 

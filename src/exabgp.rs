@@ -1,11 +1,11 @@
 //! ExaBGP's side of the shell: steps in, command lines out, replies in, outcomes out.
 //!
-//! Called by `agent` through [`spawn`] and two channels. In reading order: `command` (steps to text), `reply`
-//! with `row` and `update` (text to replies), `neighborhood` (who is to hear what), `table` (what ExaBGP holds of ours)
-//! and `wire` (what the neighbors were told of it) are pure; `session` is the pure state machine that matches acknowledgements by their position, finds missing
-//! ones by time-out, fences and reads the table; `drive` ties a session to a reader and a writer thread;
-//! `child`, `print` and `relay` are the transports. No policy: which route is wanted is not known here. The measured
-//! rules that this module rests on are named beside the code that follows them.
+//! Called by `agent` through [`spawn`] and two channels. In reading order: `command` (steps to text), `reply` with `row`
+//! and `update` (text to replies), `neighborhood` (who is to hear what), `table` (what ExaBGP holds of ours) and `wire`
+//! (what the neighbors were told of it) are pure; `session` is the pure state machine that matches acknowledgements by
+//! their position, finds missing ones by time-out, fences and reads the table; `drive` ties a session to a reader and
+//! a writer thread; `child`, `print` and `relay` are the transports. No policy: which route is wanted is not known
+//! here. The measured rules that this module rests on are named beside the code that follows them.
 
 mod child;
 mod command;
@@ -63,6 +63,10 @@ pub struct Settings {
     pub own_next_hop_v4: bool,
     /// Whether IPv6 routes are announced with `next-hop self`.
     pub own_next_hop_v6: bool,
+    /// The next hop of IPv4 routes, where it is an address.
+    pub next_hop_v4: Option<IpAddr>,
+    /// The next hop of IPv6 routes, where it is an address.
+    pub next_hop_v6: Option<IpAddr>,
     /// How long ExaBGP may owe an answer.
     pub ack_timeout: Duration,
     /// Identity of this life of ExaBGP; filled in by [`spawn`] where the transport can tell it.
@@ -93,6 +97,8 @@ impl From<&Config> for Settings {
             ),
             own_next_hop_v4: config.bgp.next_hop == NextHop::Own,
             own_next_hop_v6: config.bgp.next_hop_v6 == Some(NextHop::Own),
+            next_hop_v4: config.bgp.next_hop.address(),
+            next_hop_v6: config.bgp.next_hop_v6.and_then(NextHop::address),
             ack_timeout: Self::ACK_TIMEOUT,
             epoch: None,
             socket: config.exabgp.socket.clone(),
@@ -212,6 +218,8 @@ pub enum WireReport {
         /// It was reported before, and was not repaired since.
         again: bool,
     },
+    /// UPDATEs were missed: what neighbors offer is unknown.
+    Missed,
     /// A neighbor offers another path to a VM's service IP, or no longer does.
     Offered {
         /// The neighbor.

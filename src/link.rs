@@ -64,6 +64,8 @@ pub enum ToAgent {
     Holds(Vec<Held>),
     /// A line of ExaBGP's without its end.
     Line(String),
+    /// Reports of UPDATEs were not passed on, because too much waited for the agent.
+    Skipped,
     /// A line of ExaBGP's that was longer than [`MAX_LINE`], and was dropped.
     Overlong,
 }

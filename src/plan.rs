@@ -204,7 +204,6 @@ impl Plan {
                         entry.last = Some(route.clone());
                     }
                     entry.open = Some(step.clone());
-                    entry.nudge = false;
                     entry.confirmed_at = None;
                     self.open += 1;
                     steps.push(step);
@@ -225,8 +224,17 @@ impl Plan {
                 entry.failure = None;
                 entry.withdrawn_once = false;
                 self.recent.remove(&prefix);
+                let nudged = std::mem::take(&mut entry.nudge)
+                    && entry.desired.as_ref().is_some_and(|desired| desired.nudged() == route);
                 entry.held = Held::Route(route);
-                self.enqueue(prefix);
+                match self.repeat {
+                    // The route itself must not meet it in one of ExaBGP's batches.
+                    Some(wait) if nudged => {
+                        entry.not_before = Some(now + wait);
+                        self.later.insert((now + wait, prefix));
+                    }
+                    Some(_) | None => self.enqueue(prefix),
+                }
             }
             (Outcome::Acknowledged, Step::Withdraw { last, .. }) => {
                 entry.failure = None;
@@ -314,10 +322,11 @@ impl Plan {
 
     /// Queues the prefix if there is something to do about it, forgets it if there is nothing left.
     fn enqueue(&mut self, prefix: Prefix) {
-        let Some(entry) = self.entries.get(&prefix) else { return };
+        let Some(entry) = self.entries.get_mut(&prefix) else { return };
         if entry.step(prefix).is_some() {
             self.push(prefix);
         } else {
+            entry.repairs = false;
             self.drop_if_done(prefix);
         }
     }

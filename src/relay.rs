@@ -7,7 +7,8 @@
 //! a command that the agent wrote.
 //!
 //! [`Relay`] is the pure part: what was read and the time in, bytes and [`Effects`] out. In reading order: `ledger`
-//! (what stands, as values and as a journal), `wills` (carrying them out), `journal` (the ledger's file) and `process` (pipes, socket and timer; the only part with a runtime).
+//! (what stands, as values and as a journal), `wills` (carrying them out), `journal` (the ledger's file) and
+//! `process` (pipes, socket and timer; the only part with a runtime).
 //!
 //! Memory is bounded whatever either side does: lines, states and both queues have limits, and an agent that does
 //! not read loses its link rather than holding up ExaBGP.
@@ -55,6 +56,8 @@ pub struct Relay {
     heard_at: Instant,
     /// Events that were not passed on over the present link.
     skipped: u64,
+    /// The last event was not.
+    skipping: bool,
     /// Why an agent was refused, so that it is told once.
     refused: Option<String>,
     effects: Effects,
@@ -131,6 +134,7 @@ impl Relay {
             wills: Wills::default(),
             heard_at: now,
             skipped: 0,
+            skipping: false,
             refused: None,
             effects: Effects::default(),
         }
@@ -221,8 +225,14 @@ impl Relay {
             self.states.insert(told.address, text.clone().into_owned());
         }
         match self.link {
-            Link::Open if reply == Reply::Event && self.to_agent().len() > Self::CROWDED => self.skipped += 1,
+            Link::Open if reply == Reply::Event && self.to_agent().len() > Self::CROWDED => {
+                if !std::mem::replace(&mut self.skipping, true) {
+                    link::encode(&ToAgent::Skipped, self.to_agent.buffer());
+                }
+                self.skipped += 1;
+            }
             Link::Open => {
+                self.skipping &= reply != Reply::Event;
                 let message = text.map_or(ToAgent::Overlong, |text| ToAgent::Line(text.into_owned()));
                 link::encode(&message, self.to_agent.buffer());
             }
@@ -245,6 +255,7 @@ impl Relay {
         self.from_agent = Lines::default();
         self.to_agent.clear();
         self.skipped = 0;
+        self.skipping = false;
     }
 
     /// The connection has ended; `reason` says how that showed.

@@ -108,6 +108,16 @@ pub enum NextHop {
     Address(IpAddr),
 }
 
+impl NextHop {
+    /// The address, where it is one of its own.
+    pub const fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Own => None,
+            Self::Address(address) => Some(address),
+        }
+    }
+}
+
 impl fmt::Display for NextHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -150,11 +160,18 @@ impl Route {
         Some(Self { rung: Rung::Unsure, attributes, unsure: None, ..self.clone() })
     }
 
-    /// The same route with a MED that differs by one, which is less than rungs differ by unless they are configured so.
+    /// The same route with a MED that differs by one, so that ExaBGP sends it: a VM that executes here is preferred no less,
+    /// and one that does not no more.
     #[must_use]
     pub fn nudged(&self) -> Self {
         let mut attributes = (*self.attributes).clone();
-        attributes.med = attributes.med.checked_add(1).unwrap_or(attributes.med - 1);
+        let executes = self.rung <= Rung::Active;
+        attributes.med = match attributes.med {
+            0 => 1,
+            u32::MAX => u32::MAX - 1,
+            med if executes => med - 1,
+            med => med + 1,
+        };
         Self { attributes: Arc::new(attributes), ..self.clone() }
     }
 }

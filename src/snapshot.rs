@@ -241,8 +241,8 @@ pub struct RouteView {
     pub state: RouteState,
     /// Since when it is so.
     pub since: Timestamp,
-    /// When every neighbor that is up was seen to be told so; `null` where that is not known: ExaBGP has not sent it yet, or
-    /// does not report the UPDATEs that it sends.
+    /// When every neighbor that was up then had been seen to be told so; `null` where that is not known: ExaBGP has not sent
+    /// it yet, or does not report the UPDATEs that it sends.
     pub confirmed_at: Option<Timestamp>,
     /// Why it failed.
     pub error: Option<String>,

@@ -98,8 +98,7 @@ impl Agent {
                 self.health.exabgp.connected = true;
                 self.health.exabgp.version = version;
                 if self.health.exabgp.epoch != epoch {
-                    let prefixes = self.offers.forget();
-                    self.judge_offers(prefixes);
+                    self.offers.forget();
                 }
                 self.health.exabgp.epoch = epoch;
                 self.health.exabgp.error = None;
@@ -146,13 +145,14 @@ impl Agent {
                 }
                 self.health.exabgp.connected = false;
                 self.health.exabgp.error = Some(reason);
+                // What neighbors take back meanwhile is missed.
+                self.offers.forget();
                 self.plan.in_doubt();
             }
             exabgp::Report::Neighbor(neighbor) => {
                 info!(neighbor = %neighbor.address, asn = neighbor.asn, state = %neighbor.state, "BGP session");
                 if neighbor.state != NeighborState::Up {
-                    let prefixes = self.offers.down(neighbor.address);
-                    self.judge_offers(prefixes);
+                    self.offers.down(neighbor.address);
                 }
                 if self.health.neighbor(neighbor, &self.clock) {
                     self.plan.session_up(Instant::now());

@@ -1,14 +1,17 @@
 //! What the agent makes of UPDATEs: confirmations and contradictions of its own routes, and others' paths.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
 use super::Agent;
 use super::conflicts::Change;
 use crate::exabgp::WireReport;
-use crate::route::Prefix;
 use crate::snapshot::ConflictView;
+
+/// Of how many conflicts that begin or end together each is logged.
+const LOGGED: usize = 10;
 
 impl Agent {
     pub(super) fn wire(&mut self, report: WireReport) {
@@ -20,7 +23,7 @@ impl Agent {
                 self.send();
             }
             WireReport::Contradicted { prefix, neighbor, told, again } => {
-                if !self.plan.contradicted(prefix) {
+                if !self.plan.contradicted(prefix, again) {
                     return;
                 }
                 self.health.exabgp.contradictions += 1;
@@ -39,28 +42,25 @@ impl Agent {
                 self.publisher.stale_prefix(prefix);
                 self.send();
             }
+            WireReport::Missed => self.offers.forget(),
             WireReport::Offered { neighbor, prefix, path, at: _ } => {
                 self.offers.offered(neighbor, prefix, path);
-                self.judge_offers([prefix]);
             }
         }
     }
 
-    /// Judges anew what neighbors offer for these.
-    pub(super) fn judge_offers(&mut self, prefixes: impl IntoIterator<Item = Prefix>) {
-        if self.offers.is_empty() {
+    /// Judges anew what neighbors offer.
+    pub(super) fn judge_offers(&mut self) {
+        let changes = self.offers.judge(&self.mobility, &self.clock, Instant::now());
+        if changes.is_empty() {
             return;
         }
-        let now = self.clock.stamp(std::time::Instant::now());
-        for prefix in prefixes {
-            let Some(vm) = self.mobility.owner(prefix) else { continue };
-            self.offers.judge(prefix, vm, self.mobility.rung(vm), now).iter().for_each(log);
+        changes.iter().take(LOGGED).for_each(log);
+        if let Some(more) = changes.len().checked_sub(LOGGED).filter(|more| *more > 0) {
+            warn!(more, "more VMs that execute here are, or no longer are, announced by other hosts as well");
         }
-        let view = self.offers.view();
-        if view != *self.conflicts {
-            self.conflicts = Arc::new(view);
-            self.changed();
-        }
+        self.conflicts = Arc::new(self.offers.view());
+        self.changed();
     }
 }
 

@@ -3,10 +3,11 @@
 //!
 //! ExaBGP stops all BGP while its child's pipe is full (measured: after 12,975 unread acknowledgements the hold
 //! time runs out and every route is lost). So the reader's queue is unbounded; what it holds is small, since
-//! lines are parsed in the thread and the many echoes of UPDATEs end there.
+//! lines are parsed in the thread, and of the UPDATEs that neighbors send those that are about no VM end there.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::sync::mpsc as blocking;
+use std::sync::{Arc, mpsc as blocking};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tracing::{info, trace, warn};
 use super::reply::Reply;
 use super::session::{Effects, Notice, Session};
 use super::{Lines, Order, Report, Settings};
+use crate::route::Prefix;
 
 /// What the threads tell the task.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ pub(super) fn spawn(
 ) -> io::Result<()> {
     let (events, from_threads) = unbounded_channel();
     let batches = writer(sink, events.clone())?;
-    reader(source, events)?;
+    reader(source, Arc::clone(&settings.service_ips), events)?;
     tokio::spawn(exchange(settings, batches, from_threads, orders, reports));
     Ok(())
 }
@@ -72,7 +74,28 @@ pub(super) fn writer(
 }
 
 /// Starts the thread that reads and parses.
-fn reader(mut source: impl Read + Send + 'static, events: UnboundedSender<Event>) -> io::Result<()> {
+fn reader(
+    mut source: impl Read + Send + 'static,
+    service_ips: Arc<BTreeSet<Prefix>>,
+    events: UnboundedSender<Event>,
+) -> io::Result<()> {
+    let concerns = move |reply: &Reply| match reply {
+        Reply::Event => false,
+        Reply::Update(update) => update.concerns(&service_ips),
+        Reply::Done
+        | Reply::Error
+        | Reply::State(_)
+        | Reply::ShuttingDown
+        | Reply::JsonAnswer
+        | Reply::Version(_)
+        | Reply::SummaryHeader
+        | Reply::SummaryRow(..)
+        | Reply::Configuration(_)
+        | Reply::Row(_)
+        | Reply::OtherRow
+        | Reply::InProgress
+        | Reply::Garbage => true,
+    };
     let read = move || {
         let mut lines = Lines::default();
         let mut buffer = vec![0; 1 << 16];
@@ -81,7 +104,7 @@ fn reader(mut source: impl Read + Send + 'static, events: UnboundedSender<Event>
                 Ok(0) => break "end of file from ExaBGP".to_owned(),
                 Ok(length) => lines.feed(&buffer[..length], |line| {
                     let reply = line.map_or(Reply::Garbage, Reply::parse);
-                    if reply != Reply::Event {
+                    if concerns(&reply) {
                         // Without a task to hear it ExaBGP is drained all the same.
                         let _ = events.send(Event::Reply(reply, Instant::now()));
                     }

@@ -175,6 +175,11 @@ impl Neighborhood {
         self.told.get(&address).copied().or(configured)
     }
 
+    /// Our AS on the session.
+    pub(super) fn own_as(&self, address: IpAddr) -> Asn {
+        self.numbers(address).and_then(|(_, local_asn)| Asn::new(local_asn)).unwrap_or(self.local_as)
+    }
+
     /// Our AS on an eBGP session; `None` on an iBGP session. Where the kind is not known there is no session
     /// yet, and a route without prepends is at least no loop to either kind.
     fn path_as(&self, address: IpAddr) -> Option<Asn> {

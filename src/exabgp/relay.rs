@@ -285,6 +285,7 @@ impl Link {
         match link::decode(line).map_err(|error| error.to_string())? {
             ToAgent::Line(line) => self.session.reply(Reply::parse(line.as_bytes()), at),
             ToAgent::Overlong => self.session.reply(Reply::Garbage, at),
+            ToAgent::Skipped => self.session.missed(),
             ToAgent::Holds(entries) => self.held.extend(entries.iter().map(|held| held.prefix)),
             ToAgent::Hello(_) => return Err("the relay greeted twice".to_owned()),
         }
@@ -322,7 +323,7 @@ async fn greeting(stream: UnixStream, lease_ms: u64) -> Result<Option<Greeted>, 
             let rest = read.split_off(end + 1);
             return match link::first(&read) {
                 Ok(ToAgent::Hello(hello)) => Ok(Some(Greeted { stream, hello, rest })),
-                Ok(ToAgent::Holds(_) | ToAgent::Line(_) | ToAgent::Overlong) => {
+                Ok(ToAgent::Holds(_) | ToAgent::Line(_) | ToAgent::Overlong | ToAgent::Skipped) => {
                     Err("a relay did not greet".to_owned())
                 }
                 Err(error) => Err(format!("a relay is refused: {error}")),

@@ -19,6 +19,8 @@ pub(super) fn settings(transport: Transport, ack_timeout: Duration) -> Settings 
         service_ips: Arc::default(),
         own_next_hop_v4: true,
         own_next_hop_v6: false,
+        next_hop_v4: None,
+        next_hop_v6: None,
         ack_timeout,
         epoch: None,
         socket: "/run/roamd/exabgp.sock".into(),

@@ -29,7 +29,7 @@ use super::neighborhood::Neighborhood;
 use super::reply::Reply;
 use super::table::Table;
 use super::wire::Wire;
-use super::{NeighborState, Order, Report, Settings};
+use super::{NeighborState, Order, Report, Settings, WireReport};
 use crate::config::Transport;
 use crate::plan::Step;
 pub use effects::{Effects, Notice};
@@ -185,6 +185,12 @@ impl Session {
         self.proceed(at);
     }
 
+    /// Lines that report UPDATEs were not passed on.
+    pub fn missed(&mut self) {
+        self.wire.missed();
+        self.effects.reports.push(Report::Wire(WireReport::Missed));
+    }
+
     /// Everything up to `through` (of [`Effects::through`]) was written at `at`.
     pub fn written(&mut self, through: u64, at: Instant) {
         self.steps.written(through, at);
@@ -305,8 +311,9 @@ impl Session {
                 Some(Todo::Do(step)) => {
                     self.keep(&step);
                     let refused = self.steps.write(&step, &self.neighborhood, &mut self.effects.write, at);
-                    if refused.is_none() {
-                        self.wire.write(&step);
+                    match refused {
+                        None => self.wire.write(&step),
+                        Some(_) => self.wire.refused(step.prefix()),
                     }
                     self.effects.reports.extend(refused);
                 }

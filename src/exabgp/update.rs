@@ -4,7 +4,7 @@
 //! 4.2 and 5.0 write an AS path differently, and all else that is read here alike. Only unicast routes are
 //! taken in, and of their attributes those by which a route of a VM is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::Deserialize;
@@ -19,8 +19,12 @@ const MARK: &str = r#""type": "update""#;
 pub struct Update {
     /// The neighbor.
     pub peer: IpAddr,
+    /// Our address on the session.
+    pub local: Option<IpAddr>,
     /// Which way it went.
     pub direction: Direction,
+    /// Every AS in the path, in no order that is promised.
+    pub as_path: Vec<u32>,
     /// MED (`MULTI_EXIT_DISC`) of the announced routes; 0 where there is none.
     pub med: u32,
     /// Large communities of the announced routes.
@@ -60,6 +64,8 @@ struct Neighbor {
 
 #[derive(Deserialize)]
 struct Addresses {
+    /// Not always an address: `None` or `auto` before a session is up.
+    local: Option<String>,
     peer: IpAddr,
 }
 
@@ -81,8 +87,38 @@ struct Body {
 #[serde(default)]
 struct Attribute {
     med: u32,
+    #[serde(rename = "as-path")]
+    as_path: AsPath,
     #[serde(rename = "large-community")]
     large_communities: Vec<(u32, u32, u32)>,
+}
+
+/// 4.2 writes a list, in which a set is a list in turn; 5.0 segments by number, each with its `value`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AsPath {
+    Asn(u32),
+    List(Vec<AsPath>),
+    Segments(BTreeMap<String, AsPath>),
+    /// What a segment is called.
+    Name(serde::de::IgnoredAny),
+}
+
+impl Default for AsPath {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
+}
+
+impl AsPath {
+    fn collect(&self, into: &mut Vec<u32>) {
+        match self {
+            Self::Asn(asn) => into.push(*asn),
+            Self::List(items) => items.iter().for_each(|item| item.collect(into)),
+            Self::Segments(items) => items.values().for_each(|item| item.collect(into)),
+            Self::Name(_) => {}
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -115,7 +151,7 @@ impl Update {
     /// Reads a line of which [`is_update`] holds; `None` for one without unicast routes.
     pub(super) fn parse(line: &str) -> Result<Option<Self>, NoUpdate> {
         let Line { neighbor } = serde_json::from_str(line).map_err(|_| NoUpdate)?;
-        let Neighbor { address: Addresses { peer }, direction, message } = neighbor;
+        let Neighbor { address: Addresses { local, peer }, direction, message } = neighbor;
         let Some(Body { attribute, announce, withdraw }) = message.update else { return Ok(None) };
         let announced: Vec<_> = [announce.ipv4, announce.ipv6]
             .iter()
@@ -130,12 +166,30 @@ impl Update {
         if announced.is_empty() && withdrawn.is_empty() {
             return Ok(None);
         }
+        let mut as_path = Vec::new();
+        attribute.as_path.collect(&mut as_path);
         let large_communities = attribute
             .large_communities
             .into_iter()
             .map(|(global, local_1, local_2)| LargeCommunity::new(global, local_1, local_2))
             .collect();
-        Ok(Some(Self { peer, direction, med: attribute.med, large_communities, announced, withdrawn }))
+        Ok(Some(Self {
+            peer,
+            local: local.and_then(|text| text.parse().ok()),
+            direction,
+            as_path,
+            med: attribute.med,
+            large_communities,
+            announced,
+            withdrawn,
+        }))
+    }
+
+    /// Whether anyone here wants to know: of what a neighbor sends, only what is about VMs.
+    pub(super) fn concerns(&self, service_ips: &BTreeSet<Prefix>) -> bool {
+        let announced = self.announced.iter().map(|(prefix, _)| prefix);
+        self.direction == Direction::Sent
+            || announced.chain(&self.withdrawn).any(|prefix| service_ips.contains(prefix))
     }
 }
 

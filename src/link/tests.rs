@@ -43,6 +43,7 @@ fn to_agent() -> impl Strategy<Value = ToAgent> {
         (0_usize..4).prop_map(move |length| ToAgent::Holds(vec![held; length])),
         "(?s).*".prop_map(ToAgent::Line),
         Just(ToAgent::Overlong),
+        Just(ToAgent::Skipped),
     ]
 }
 
@@ -103,7 +104,7 @@ fn a_ledger_goes_in_pieces_that_fit() {
         .iter()
         .map(|message| match message {
             ToAgent::Holds(piece) => piece.len(),
-            ToAgent::Hello(_) | ToAgent::Line(_) | ToAgent::Overlong => 0,
+            ToAgent::Hello(_) | ToAgent::Line(_) | ToAgent::Overlong | ToAgent::Skipped => 0,
         })
         .collect();
     assert_eq!(lengths, [1_000, 1_000, 500]);

@@ -62,6 +62,8 @@ pub(super) struct Entry {
     /// ExaBGP suppresses an announce that equals what it believes to have sent: the next one differs a little, and the
     /// route itself follows.
     pub(super) nudge: bool,
+    /// What was sent last had no effect: until the route is announced, it is urgent.
+    pub(super) repairs: bool,
     /// When the neighbors were seen to be told what was acknowledged last.
     pub(super) confirmed_at: Option<Instant>,
     /// The route as it was found in ExaBGP's table before it was withdrawn.
@@ -80,6 +82,7 @@ impl Entry {
             withdrawn_once: false,
             last: None,
             nudge: false,
+            repairs: false,
             confirmed_at: None,
             found: None,
         }
@@ -106,6 +109,7 @@ impl Entry {
         match (&self.desired, &self.held) {
             (None, _) if self.withdrawn_once => Class::Repeat,
             (None, _) => Class::Withdraw,
+            (Some(_), _) if self.repairs => Class::Switch,
             (Some(route), Held::Nothing) if route.rung != Rung::Arrived => Class::Announce,
             (Some(route), held) if held.rung() == Some(route.rung) => Class::Announce,
             (Some(_), _) => Class::Switch,

@@ -24,6 +24,8 @@ fn settings(neighbors: &[&str]) -> Settings {
         service_ips: Arc::default(),
         own_next_hop_v4: false,
         own_next_hop_v6: false,
+        next_hop_v4: None,
+        next_hop_v6: None,
         ack_timeout: Settings::ACK_TIMEOUT,
         epoch: None,
         socket: PathBuf::new(),

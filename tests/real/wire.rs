@@ -1,6 +1,7 @@
 //! What ExaBGP's reports of UPDATEs are good for: steps that are confirmed, commands of an operator's that would
 //! make a false route, and a second host that announces a VM.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::agreement::{ACTIVE, STANDBY, db, web};
@@ -44,14 +45,17 @@ impl Lab {
 fn a_withdraw_that_the_switch_was_seen_to_be_told_is_not_repeated(version: Version) {
     let mut lab = Lab::start_with_relay(version, &Plan { running: &["web", "db"], config: VMS }, RELAY);
     lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
-    wait::until("every route is confirmed", || {
+    // An echo that comes within a second might be an older one's.
+    wait::until("every route has been confirmed for some seconds", || {
         let routes = lab.rest.json("/api/v1/routes")?;
-        let all = routes["routes"].as_array().ok_or("no list")?.iter();
-        if all.clone().all(|route| route["confirmed_at"].is_string()) && all.count() == 3 {
-            Ok(())
-        } else {
-            Err(routes.to_string())
-        }
+        let confirmed: Vec<Timestamp> = routes["routes"]
+            .as_array()
+            .ok_or("no list")?
+            .iter()
+            .filter_map(|route| route["confirmed_at"].as_str()?.parse().ok())
+            .collect();
+        let lasts = |at: &Timestamp| Timestamp::now().duration_since(*at) > SignedDuration::from_secs(3);
+        if confirmed.len() == 3 && confirmed.iter().all(lasts) { Ok(()) } else { Err(routes.to_string()) }
     });
     lab.libvirtd.virsh(&["destroy", "db"]);
     // A withdraw that waits for its repeat is shown until then.

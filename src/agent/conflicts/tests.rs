@@ -12,9 +12,13 @@ fn path(rung: Option<Rung>) -> Path {
     Path { rung, marked_by: rung.map(|_| 65_102), next_hop: Some(peer(1)) }
 }
 
+/// Judges now, and when a suspect has stood for long enough.
 fn judge(offers: &mut Offers, rung: Option<Rung>) -> Vec<Change> {
-    let now = Timestamp("2026-03-01T10:00:00Z".parse().unwrap());
-    offers.judge(prefix(), &VmName::new("web"), rung, now)
+    let (clock, now) = (Clock::read(), Instant::now());
+    let mut at = |now| offers.judge_one(prefix(), (&VmName::new("web"), rung), &clock, now);
+    let mut changes = at(now);
+    changes.extend(at(now + PATIENCE));
+    changes
 }
 
 fn began(changes: &[Change]) -> Vec<IpAddr> {
@@ -73,10 +77,10 @@ fn a_conflict_is_told_once_counted_and_ends_with_the_path() {
 
     offers.offered(peer(1), prefix(), None);
     assert_eq!(ended(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
-    assert_eq!(offers.down(peer(2)), [prefix()]);
+    offers.down(peer(2));
     assert_eq!(ended(&judge(&mut offers, Some(Rung::Active))), [peer(2)]);
     assert_eq!(offers.view(), Conflicts { total: 2, open: Vec::new() });
-    assert!(offers.is_empty());
+    assert!(offers.paths.is_empty() && offers.suspects.is_empty());
 }
 
 #[test]
@@ -102,10 +106,32 @@ fn a_path_that_changes_its_rung_changes_the_conflict() {
 }
 
 #[test]
-fn what_was_offered_in_another_life_of_exabgp_is_forgotten() {
+fn what_may_have_been_taken_back_unseen_is_forgotten() {
     let mut offers = Offers::default();
     offers.offered(peer(1), prefix(), Some(path(Some(Rung::Active))));
     judge(&mut offers, Some(Rung::Active));
-    assert_eq!(offers.forget(), [prefix()]);
+    offers.stale.clear();
+    offers.forget();
+    assert_eq!(offers.stale, [prefix()].into());
     assert_eq!(ended(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
+}
+
+#[test]
+fn a_path_that_goes_soon_was_no_conflict() {
+    let (mut offers, clock, now) = (Offers::default(), Clock::read(), Instant::now());
+    let at = |offers: &mut Offers, ms| {
+        let web = VmName::new("web");
+        offers.judge_one(prefix(), (&web, Some(Rung::Active)), &clock, now + Duration::from_millis(ms))
+    };
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Arrived))));
+    assert_eq!(at(&mut offers, 0), []);
+    assert_eq!(offers.deadline(), Some(now + PATIENCE));
+    assert_eq!(at(&mut offers, 4_999), []);
+    offers.offered(peer(1), prefix(), None);
+    assert_eq!(at(&mut offers, 4_999), []);
+    // It begins anew.
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Arrived))));
+    assert_eq!(at(&mut offers, 5_000), []);
+    assert_eq!(at(&mut offers, 9_999), []);
+    assert_eq!(began(&at(&mut offers, 10_000)), [peer(1)]);
 }

@@ -54,6 +54,8 @@ impl Agent {
             service_ips: Arc::default(),
             own_next_hop_v4: true,
             own_next_hop_v6: false,
+            next_hop_v4: None,
+            next_hop_v6: None,
             ack_timeout: Settings::ACK_TIMEOUT,
             epoch: None,
             socket: folder.join("sock"),

@@ -32,15 +32,19 @@ impl Session {
 
     /// Reports what came of a step.
     pub(super) fn settle(&mut self, report: Report, at: Instant) {
-        let taken = if let Report::Settled { prefix, outcome: Outcome::Acknowledged, .. } = &report {
-            Some(*prefix)
+        let outcome = if let Report::Settled { prefix, outcome, .. } = &report {
+            Some((*prefix, *outcome == Outcome::Acknowledged))
         } else {
             None
         };
         self.effects.reports.push(report);
-        if let Some(prefix) = taken {
-            self.wire.acknowledged(prefix, at);
-            self.confirm(prefix, at);
+        match outcome {
+            Some((prefix, true)) => {
+                self.wire.acknowledged(prefix, at);
+                self.confirm(prefix, at);
+            }
+            Some((prefix, false)) => self.wire.refused(prefix),
+            None => {}
         }
     }
 
@@ -69,15 +73,25 @@ impl Session {
         let Update { peer, large_communities, announced, withdrawn, .. } = update;
         let (marked_by, rung) = self.marked(large_communities).unzip();
         let lost = withdrawn.iter().map(|prefix| (*prefix, None));
-        let offered = announced
-            .iter()
-            .map(|(prefix, next_hop)| (*prefix, Some(Path { rung, marked_by, next_hop: *next_hop })));
-        for (prefix, path) in lost.chain(offered) {
-            if self.settings.service_ips.contains(&prefix) {
-                let report = WireReport::Offered { neighbor: *peer, prefix, path, at };
-                self.effects.reports.push(Report::Wire(report));
-            }
+        let offered = announced.iter().map(|(prefix, next_hop)| {
+            let path = Path { rung, marked_by, next_hop: *next_hop };
+            (*prefix, (!self.is_own(update, *next_hop)).then_some(path))
+        });
+        let offers: Vec<_> =
+            lost.chain(offered).filter(|(prefix, _)| self.settings.service_ips.contains(prefix)).collect();
+        for (prefix, path) in offers {
+            let report = WireReport::Offered { neighbor: *peer, prefix, path, at };
+            self.effects.reports.push(Report::Wire(report));
         }
+    }
+
+    /// Whether it is this host's own path that comes back: from a switch that sends to everyone, through another switch,
+    /// or from a route reflector. An eBGP path then has our AS in it, and an iBGP path our next hop. Where all hosts have
+    /// the same AS, another host's path over eBGP can't be told from our own.
+    fn is_own(&self, update: &Update, next_hop: Option<IpAddr>) -> bool {
+        let own_as = self.neighborhood.own_as(update.peer);
+        let ours = [update.local, self.settings.next_hop_v4, self.settings.next_hop_v6];
+        update.as_path.contains(&own_as.get()) || (next_hop.is_some() && ours.contains(&next_hop))
     }
 
     /// The AS and the rung in the mark of some host.

@@ -18,7 +18,8 @@ fn an_announcement_is_read_alike_from_either_version() {
         assert!(is_update(line));
         let update = Update::parse(line).unwrap().unwrap();
         assert_eq!((update.peer, update.direction), ("127.9.0.2".parse().unwrap(), Direction::Sent));
-        assert_eq!(update.med, 100);
+        assert_eq!((update.med, update.as_path), (100, vec![65_101, 65_101]));
+        assert_eq!(update.local, Some("127.9.0.1".parse().unwrap()));
         let communities = [LargeCommunity::new(65_101, 82, 1), LargeCommunity::new(4_200_000_000, 1, 2)];
         assert_eq!(update.large_communities, communities);
         let next_hop = Some("127.9.0.1".parse().unwrap());
@@ -39,6 +40,24 @@ fn a_default_route_among_others_is_left_out() {
     assert_eq!(update.direction, Direction::Received);
     let next_hop = Some("127.9.0.2".parse().unwrap());
     assert_eq!(update.announced, [(prefix("198.51.100.77/32"), next_hop)]);
+    assert_eq!(update.as_path, [65_000, 65_102]);
+    assert!(update.concerns(&[prefix("198.51.100.77")].into()));
+    assert!(!update.concerns(&[prefix("198.51.100.78")].into()), "nor is a default route anybody's");
+}
+
+#[test]
+fn a_set_in_a_path_is_read_too() {
+    let (list, segments) = (
+        RECEIVED.replace(
+            r#"{"0": {"element": "as-sequence", "value": [65000, 65102]}}"#,
+            "[ 65000, [ 65102, 65103 ] ]",
+        ),
+        RECEIVED
+            .replace("[65000, 65102]}", r#"[65000]}, "1": {"element": "as-set", "value": [65102, 65103]}"#),
+    );
+    for line in [list, segments] {
+        assert_eq!(Update::parse(&line).unwrap().unwrap().as_path, [65_000, 65_102, 65_103], "{line}");
+    }
 }
 
 #[test]

@@ -92,17 +92,32 @@ fn nobody_to_tell_confirms_nothing() {
 }
 
 #[test]
-fn an_echo_of_an_older_step_confirms_nothing() {
+fn a_withdraw_is_confirmed_if_what_it_follows_has_long_been_on_the_wire() {
     let mut bench = Bench::new();
-    bench.withdraw(0);
-    bench.told(PEER, Word::Withdrawn, 1);
+    bench.announce(100, 0);
+    bench.told(PEER, active(100), 1);
+    assert_eq!(bench.found(1_000), []);
+    bench.withdraw(1_001);
+    assert!(!bench.confirms(&[PEER]));
+    bench.told(PEER, Word::Withdrawn, 1_002);
     assert!(bench.confirms(&[PEER]));
-    bench.announce(100, 10);
-    bench.withdraw(20);
-    assert!(!bench.confirms(&[PEER]), "the withdrawal that was told is the first one's");
-    bench.told(PEER, active(100), 25);
-    bench.told(PEER, Word::Withdrawn, 26);
-    assert!(bench.confirms(&[PEER]));
+}
+
+#[test]
+fn a_late_echo_of_an_older_withdraw_confirms_no_later_one() {
+    for late in [15, 25] {
+        let mut bench = Bench::new();
+        bench.withdraw(0);
+        bench.announce(100, 10);
+        if late == 15 {
+            bench.told(PEER, Word::Withdrawn, 15);
+        }
+        bench.withdraw(20);
+        if late == 25 {
+            bench.told(PEER, Word::Withdrawn, 25);
+        }
+        assert!(!bench.confirms(&[PEER]), "{late}");
+    }
 }
 
 #[test]
@@ -136,7 +151,8 @@ fn a_contradiction_that_lasts_is_found_and_again_at_growing_intervals() {
             None => bench.withdraw(0),
         }
         bench.told(PEER, told, 100);
-        assert_eq!(bench.found(8_000), [(1_100, told, false), (3_100, told, true), (7_100, told, true)]);
+        let expected = [(1_100, told, false), (2_100, told, true), (4_100, told, true), (8_100, told, true)];
+        assert_eq!(bench.found(8_100), expected);
     }
 }
 
@@ -146,10 +162,59 @@ fn nothing_is_judged_while_a_step_is_open() {
     bench.announce(100, 0);
     bench.told(PEER, Word::Withdrawn, 10);
     bench.wire.write(&Step::Announce(route(50)));
+    bench.told(PEER, Word::Withdrawn, 20);
     assert_eq!(bench.found(60_000), []);
     bench.wire.acknowledged(prefix(), bench.at(60_000));
-    bench.told(PEER, active(50), 60_001);
-    assert_eq!(bench.found(120_000), []);
+    assert_eq!(bench.found(61_000), [(61_000, Word::Withdrawn, false)]);
+}
+
+#[test]
+fn a_refused_step_is_no_measure_of_what_is_told() {
+    let mut bench = Bench::new();
+    bench.wire.write(&Step::Announce(route(100)));
+    bench.wire.refused(prefix());
+    bench.told(PEER, Word::Withdrawn, 1);
+    assert_eq!(bench.found(60_000), []);
+}
+
+/// A session that has just come up is told what stood then, in a stream that lasts, and only then what came after.
+#[test]
+fn a_neighbor_that_is_still_being_told_is_not_judged() {
+    let mut bench = Bench::new();
+    bench.announce(300, 1_000);
+    bench.told(PEER, active(300), 1_005);
+    bench.told(OTHER, active(100), 2_000);
+    let elsewhere: Prefix = "198.51.100.77".parse().unwrap();
+    for ms in [2_900, 3_800, 4_700] {
+        bench.wire.told(peer(OTHER), elsewhere, FOREIGN, bench.at(ms));
+        assert_eq!(bench.found(ms), []);
+    }
+    bench.told(OTHER, active(300), 5_000);
+    assert_eq!(bench.found(60_000), []);
+}
+
+#[test]
+fn somebody_who_never_stops_is_judged_all_the_same() {
+    let mut bench = Bench::new();
+    bench.announce(100, 0);
+    let mut found = Vec::new();
+    for n in 0..60 {
+        let ms = 100 + n * 900;
+        bench.told(PEER, if n % 2 == 0 { Word::Withdrawn } else { FOREIGN }, ms);
+        found.extend(bench.found(ms));
+    }
+    assert_eq!(found.first().map(|(ms, ..)| *ms), Some(15_100));
+}
+
+#[test]
+fn what_was_told_is_void_when_some_of_it_was_missed() {
+    let mut bench = Bench::new();
+    bench.announce(100, 0);
+    bench.told(PEER, Word::Withdrawn, 1);
+    bench.wire.missed();
+    assert_eq!(bench.found(60_000), []);
+    bench.announce(50, 60_000);
+    assert!(!bench.confirms(&[PEER]));
 }
 
 #[test]

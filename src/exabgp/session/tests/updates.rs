@@ -48,18 +48,30 @@ fn confirmed(bench: &mut Bench) -> Vec<Prefix> {
         .into_iter()
         .map(|report| match report {
             WireReport::Confirmed { prefix, .. } => prefix,
-            WireReport::Contradicted { .. } | WireReport::Offered { .. } => panic!("{report:?}"),
+            WireReport::Contradicted { .. } | WireReport::Offered { .. } | WireReport::Missed => {
+                panic!("{report:?}")
+            }
         })
         .collect()
+}
+
+/// What ExaBGP shows of the step [`announce`].
+fn echo(host: u8) -> String {
+    announced(host, r#", "med": 0, "large-community": [ [ 65001, 82 , 1 ] ]"#)
 }
 
 #[test]
 fn an_acknowledged_step_is_confirmed_by_its_echo() {
     let mut bench = bench();
-    bench.order(Order::Do(vec![withdraw(1), withdraw(2)]));
+    bench.order(Order::Do(vec![announce(1), announce(2)]));
     bench.answer(Say::Done);
     bench.answer(Say::Done);
     assert_eq!(confirmed(&mut bench), []);
+    bench.say(&update("send", "10.0.0.1", &echo(2)));
+    assert_eq!(confirmed(&mut bench), [prefix(2)]);
+    bench.pass(Duration::from_secs(2));
+    bench.order(Order::Do(vec![withdraw(2)]));
+    bench.answer(Say::Done);
     bench.say(&update("send", "10.0.0.1", &withdrawn(2)));
     assert_eq!(confirmed(&mut bench), [prefix(2)]);
 }
@@ -70,12 +82,12 @@ fn a_neighbor_that_is_down_is_not_waited_for() {
     bench.neighbors.push(("10.0.0.2".to_owned(), 65_000));
     bench.answer_all();
     bench.reports.clear();
-    bench.order(Order::Do(vec![withdraw(1), withdraw(2)]));
+    bench.order(Order::Do(vec![announce(1), announce(2)]));
     bench.answer_all();
-    bench.say(&update("send", "10.0.0.1", &withdrawn(1)));
+    bench.say(&update("send", "10.0.0.1", &echo(1)));
     assert_eq!(confirmed(&mut bench), [], "the other is up");
     bench.say(&model::state("10.0.0.2", 65_000, "down"));
-    bench.say(&update("send", "10.0.0.1", &withdrawn(2)));
+    bench.say(&update("send", "10.0.0.1", &echo(2)));
     assert_eq!(confirmed(&mut bench), [prefix(2)]);
 }
 
@@ -132,10 +144,41 @@ fn paths_to_vms_are_reported_with_the_mark_of_their_host() {
         .into_iter()
         .map(|report| match report {
             WireReport::Offered { prefix: of, path, .. } if of == prefix(1) => path,
-            WireReport::Offered { .. } | WireReport::Confirmed { .. } | WireReport::Contradicted { .. } => {
+            WireReport::Offered { .. }
+            | WireReport::Confirmed { .. }
+            | WireReport::Contradicted { .. }
+            | WireReport::Missed => {
                 panic!("{report:?}")
             }
         })
         .collect();
     assert_eq!(offered, expected, "only of a VM's prefix, only of our neighbor");
+}
+
+#[test]
+fn our_own_path_that_comes_back_is_nobody_elses() {
+    let mut bench = bench();
+    let back = [
+        // Over eBGP it has our AS in it, as 4.2 and as 5.0 write it.
+        r#", "as-path": [ 65000, 65009, 65001 ], "large-community": [ [ 65001, 82 , 1 ] ]"#,
+        r#", "as-path": {"0": {"element": "as-sequence", "value": [65000, 65001]}}"#,
+    ];
+    for attributes in back {
+        bench.say(&update("receive", "10.0.0.1", &announced(1, attributes)));
+    }
+    // Over iBGP it has our next hop.
+    let own_next_hop = announced(1, "").replace("10.0.0.1", "10.0.0.9");
+    bench.say(&update("receive", "10.0.0.1", &own_next_hop));
+    let offered: Vec<bool> = wire(&mut bench)
+        .into_iter()
+        .map(|report| matches!(report, WireReport::Offered { path: Some(_), .. }))
+        .collect();
+    assert_eq!(offered, [false, false, false]);
+}
+
+#[test]
+fn what_was_missed_is_said() {
+    let mut bench = bench();
+    bench.session.missed();
+    assert_eq!(bench.session.effects().reports, [Report::Wire(WireReport::Missed)]);
 }
