@@ -50,6 +50,7 @@ fn an_agent_that_stops_or_is_slow_holds_up_no_exabgp_that_floods(version: Versio
                 thread::yield_now();
             }
         });
+        let ending = wait::Ending(&enough);
         let agent = lab.agent.as_ref().expect("ExaBGP runs the relay");
         let passes = |bytes: u64| {
             let from = bytes_read(relay);
@@ -69,7 +70,7 @@ fn an_agent_that_stops_or_is_slow_holds_up_no_exabgp_that_floods(version: Versio
         }
         lab.libvirtd.virsh(&["start", "mail"]);
         agent.signal("CONT");
-        enough.store(true, Ordering::Relaxed);
+        drop(ending);
         flooding.join().expect("it ends");
     });
     lab.agrees_on([&web(ACTIVE)[..], &mail(ARRIVED)]);

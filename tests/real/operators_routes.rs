@@ -118,6 +118,7 @@ fn an_operator_who_looks_on_again_and_again_disturbs_nothing(version: Version) {
             }
             looks
         });
+        let ending = wait::Ending(&ended);
         for _ in 0..5 {
             lab.libvirtd.virsh(&["start", "db"]);
             lab.libvirtd.virsh(&["suspend", "web"]);
@@ -126,7 +127,7 @@ fn an_operator_who_looks_on_again_and_again_disturbs_nothing(version: Version) {
             lab.libvirtd.virsh(&["resume", "web"]);
             lab.agrees_on([&web(ACTIVE)[..]]);
         }
-        ended.store(true, Ordering::Relaxed);
+        drop(ending);
         assert!(operator.join().expect("it was answered") > 0);
     });
     let log = &lab.agents_log()[logged..];

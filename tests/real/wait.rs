@@ -1,5 +1,6 @@
 //! Waiting for something to become true, within a bounded time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,5 +33,14 @@ fn within<T>(deadline: Duration, what: &str, mut predicate: impl FnMut() -> Resu
             }
             Err(_) => thread::sleep(INTERVAL),
         }
+    }
+}
+
+/// Tells a thread beside the test to end, also when the test panics: whoever waits for that thread would wait for ever.
+pub(crate) struct Ending<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
