@@ -1,0 +1,179 @@
+"""A whole lab: up, start, migrate, on, down."""
+
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+from . import agent, bgp, hypervisor, image, place, wires
+from .namespaces import Namespaces, require, wait_until
+from .topology import TOPOLOGIES, LabError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may differ from lab to lab; `config` is more YAML for roamd."""
+
+    topology: str = "one-tor"
+    exabgp: str = "4.2"
+    transport: str = "relay"
+    roamd: str = ""
+    config: str = ""
+
+
+class Lab:
+    """A lab that is up. Made by `up`, or found again by `attach`."""
+
+    def __init__(self, path, options, namespaces, services):
+        self.path = Path(path)
+        self.options = options
+        self.topology = TOPOLOGIES[options.topology]
+        self.namespaces = namespaces
+        # "PART NODE", as in "exabgp h1": the process inside the lab.
+        self.services = services
+
+    @classmethod
+    def up(cls, name, options, ends_with_caller=False):
+        """Brings a lab up, up to and including its BGP sessions."""
+        require()
+        if options.topology not in TOPOLOGIES:
+            raise LabError(f"no topology {options.topology}; there are: {', '.join(TOPOLOGIES)}")
+        roamd = Path(options.roamd or agent.binary()).resolve()
+        options = Options(**{**asdict(options), "roamd": str(roamd)})
+        bgp.exabgp_command(options.exabgp)
+        made = image.image()
+        path, lock = place.create(name)
+        try:
+            with open(path / "lab.log", "w", encoding="utf-8") as log:
+                namespaces = Namespaces.create(lock, log, ends_with_caller)
+        finally:
+            os.close(lock)
+        if ends_with_caller:
+            place.remove_when_dead(path)
+        lab = cls(path, options, namespaces, {})
+        try:
+            lab.build(made)
+            lab.save()
+        except BaseException:
+            namespaces.end()
+            raise
+        return lab
+
+    @classmethod
+    def attach(cls, name):
+        """A lab that another process brought up."""
+        path, state = place.load(name)
+        return cls(path, Options(**state["options"]), Namespaces(state["first"], state["nodes"]), state["services"])
+
+    def save(self):
+        place.save(self.path, {
+            "options": asdict(self.options), "first": self.namespaces.first, "nodes": self.namespaces.nodes,
+            "services": self.services,
+        })
+
+    def down(self):
+        """Ends everything and removes the directory."""
+        self.namespaces.end()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def build(self, made):
+        namespaces, topology = self.namespaces, self.topology
+        names = "".join(f"{topology.address(node.name)} {node.name}\n" for node in topology.nodes)
+        for name, text in (("hosts", f"127.0.0.1 localhost\n{names}"), *hypervisor.accounts()):
+            (self.path / name).write_text(text)
+            namespaces.run(None, "mount", "--bind", self.path / name, f"/etc/{name}")
+        for node in topology.nodes:
+            (self.path / node.name).mkdir()
+            namespaces.add(node.name, self.path / "lab.log")
+        wires.connect(namespaces, topology)
+        for router in topology.routers:
+            self.services[f"bird {router.name}"] = bgp.start_bird(namespaces, self, router)
+        if hypervisor.capabilities().is_dir():
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self.build_host, topology.hosts))
+        else:
+            # The first one finds out for all.
+            for host in topology.hosts:
+                self.build_host(host)
+                hypervisor.keep_capabilities(self.namespaces, host, self.path / host.name)
+        for vm in topology.vms:
+            for host in topology.hosts:
+                xml = image.domain(vm, made, self.path / host.name / f"{vm.name}.console")
+                (self.path / host.name / f"{vm.name}.xml").write_text(xml)
+        for host in topology.hosts:
+            self.ready(host.name)
+
+    def build_host(self, host):
+        directory = self.path / host.name
+        hypervisor.prepare(self.namespaces, self.topology, host, directory)
+        (directory / "run/roamd").mkdir()
+        self.services[f"libvirtd {host.name}"] = hypervisor.start(self.namespaces, host, directory)
+        agent.configure(self, host)
+        self.start_exabgp(host.name)
+        if self.options.transport == "relay":
+            self.start_agent(host.name)
+
+    # ------------------------------------------------------------------------------------------------ parts
+
+    def start_exabgp(self, host):
+        self.services[f"exabgp {host}"] = bgp.start_exabgp(self.namespaces, self, self.topology.node(host))
+
+    def start_agent(self, host):
+        self.services[f"roamd {host}"] = agent.start(self.namespaces, self, self.topology.node(host))
+
+    def ready(self, host):
+        """Waits until roamd on a host has everything done."""
+        wait_until(f"roamd on {host} is ready", lambda: self.rest(host, "/readyz")[0] == 200)
+
+    def rest(self, host, path):
+        """roamd's answer on a host: status and document."""
+        return agent.rest(self.path / host, path)
+
+    def birdc(self, router, command):
+        """What BIRD on a router answers."""
+        done = subprocess.run(
+            ["/usr/sbin/birdc", "-s", self.path / router / "bird.sock", *command.split()], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise LabError(f"birdc {command} on {router}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def routes(self, router, prefix):
+        """All routes that a router has for a prefix."""
+        return bgp.routes(self.birdc(router, f"show route all for {prefix}")).get(prefix, [])
+
+    # -------------------------------------------------------------------------------------------------- VMs
+
+    def virsh(self, host, *command, check=True, timeout=120):
+        return self.namespaces.run(host, "virsh", "-q", "-c", "qemu:///system", *command, check=check, timeout=timeout)
+
+    def where(self, vm):
+        """The host on which a VM is known to libvirt and not shut off, or None."""
+        for host in self.topology.hosts:
+            state = self.virsh(host.name, "domstate", vm, check=False)
+            if state.returncode == 0 and state.stdout.strip() != "shut off":
+                return host.name
+        return None
+
+    def start(self, vm, host):
+        """Starts a VM and waits until it answers."""
+        self.topology.node(host)
+        self.virsh(host, "create", self.path / host / f"{self.topology.vm(vm).name}.xml")
+        self.await_answer(vm)
+
+    def await_answer(self, vm, seconds=30):
+        """Waits until the client reaches a VM."""
+        address = self.topology.vm(vm).address
+        wait_until(f"{vm} answers the client", lambda: self.namespaces.run(
+            self.topology.clients[0].name, "ping", "-n", "-c1", "-W1", address, check=False).returncode == 0, seconds)
+
+    def migrate_command(self, vm, target, *options):
+        """The command that migrates, for the source's shell."""
+        return ["virsh", "-q", "-c", "qemu:///system", "migrate", "--live", *options, vm, f"qemu+tcp://{target}/system"]
+
+    def migrate(self, vm, source, target, *options):
+        """Migrates a VM to the end."""
+        self.topology.node(target)
+        self.namespaces.run(source, *self.migrate_command(vm, target, *options), timeout=300)
