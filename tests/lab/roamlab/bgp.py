@@ -22,7 +22,11 @@ protocol kernel forward {
   debug { routes };
   ipv4 {
     import none;
-    export filter { if source = RTS_BGP then accept; reject; };
+    export filter {
+      if source != RTS_BGP then reject;
+      print "BEST ", proto, " ", net;
+      accept;
+    };
   };
 }
 ipv4 table seen;
@@ -89,6 +93,7 @@ def start_bird(namespaces, lab, router):
     (directory / "bird.conf").write_text(text)
     pid = namespaces.start(
         router.name, ["bird", "-f", "-c", directory / "bird.conf", "-s", directory / "bird.sock"], directory / "bird.stderr")
+    namespaces.start(router.name, ["ip", "-ts", "monitor", "route"], directory / "kernel.log")
     wait_until(f"BIRD on {router.name}", lambda: lab.birdc(router.name, "show status"))
     return pid
 
@@ -106,9 +111,8 @@ RUNGS = ("arrived", "active", "unsure", "standby", "leaving")
 
 def rung(large_communities, mark=82):
     """The rung that BIRD's text of the large communities names, as `(65101, 82, 1)`."""
-    words = large_communities.replace("(", " ").replace(")", " ").split()
-    for _, middle, last in zip(words[0::3], words[1::3], words[2::3]):
-        if middle.rstrip(",") == str(mark):
+    for middle, last in re.findall(r"\(\d+, (\d+), (\d+)\)", large_communities):
+        if int(middle) == mark:
             return RUNGS[int(last)]
     return None
 
