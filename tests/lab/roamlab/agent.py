@@ -13,11 +13,15 @@ TRANSPORTS = ("relay", "child")
 CONFIG = """\
 libvirt:
   uri: qemu:///system
+  lease: {lease}
 exabgp:
   transport: {transport}
+  lease: {lease}
 bgp:
   local_as: {asn}
   allowed_prefixes: [{service}]
+mobility:
+  settle: {settle}
 http:
   listen: unix:/run/roamd/http.sock
 log:
@@ -37,7 +41,9 @@ def binary():
 
 def configure(lab, host):
     """Writes the host's roamd.yaml; the map of VMs is the same on every host."""
-    text = CONFIG.format(transport=lab.options.transport, asn=host.asn, service=SERVICE_V4) + lab.options.config + "vms:\n"
+    options = lab.options
+    text = CONFIG.format(
+        transport=options.transport, lease=options.lease, settle=options.settle, asn=host.asn, service=SERVICE_V4) + "vms:\n"
     for vm in lab.topology.vms:
         text += f"  {vm.name}:\n    service_ips: [{vm.address}]\n"
     (lab.path / host.name / "roamd.yaml").write_text(text)

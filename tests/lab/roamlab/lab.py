@@ -9,19 +9,30 @@ from pathlib import Path
 
 
 from . import agent, bgp, hypervisor, image, place, wires
-from .namespaces import Namespaces, require, wait_until
+from .namespaces import ENVIRONMENT, Namespaces, require, wait_until
 from .topology import TOPOLOGIES, LabError
+
+VIRSH = ("virsh", "-q", "-c", "qemu:///system")
+
+# Runs inside the client: hands one line to the guest's service and prints its answer.
+ORDER = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 99), timeout=15) as connection:
+    connection.sendall(sys.argv[2].encode() + b"\\n")
+    print(connection.makefile().readline())
+"""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What may differ from lab to lab; `config` is more YAML for roamd."""
+    """What may differ from lab to lab; `lease` (of libvirt and ExaBGP both) and `settle` are roamd's."""
 
     topology: str = "one-tor"
     exabgp: str = "4.2"
     transport: str = "relay"
     roamd: str = ""
-    config: str = ""
+    lease: str = "60s"
+    settle: str = "180s"
 
 
 class Lab:
@@ -121,12 +132,26 @@ class Lab:
     def start_exabgp(self, host):
         self.services[f"exabgp {host}"] = bgp.start_exabgp(self.namespaces, self, self.topology.node(host))
 
+    def kill(self, service):
+        """kill -9, and gone; `service` is PART NODE, as in "exabgp h1"."""
+        self.namespaces.signal(self.services[service])
+        wait_until(f"{service} is gone", lambda: not self.namespaces.alive(self.services[service]))
+
+    def restart(self, service):
+        """Starts a service that was killed, as an init system would."""
+        part, host = service.split()
+        {"exabgp": self.start_exabgp, "roamd": self.start_agent}[part](host)
+
     def start_agent(self, host):
         self.services[f"roamd {host}"] = agent.start(self.namespaces, self, self.topology.node(host))
 
     def ready(self, host):
         """Waits until roamd on a host has everything done."""
-        wait_until(f"roamd on {host} is ready", lambda: self.rest(host, "/readyz")[0] == 200)
+        try:
+            wait_until(f"roamd on {host} is ready", lambda: self.rest(host, "/readyz")[0] == 200)
+        except LabError as error:
+            log = (self.path / host / "roamd.log").read_text().splitlines()
+            raise LabError("\n".join([str(error), "the end of its log:", *log[-5:]])) from None
 
     def rest(self, host, path):
         """roamd's answer on a host: status and document."""
@@ -144,10 +169,15 @@ class Lab:
         """All routes that a router has for a prefix."""
         return bgp.routes(self.birdc(router, f"show route all for {prefix}")).get(prefix, [])
 
+    def announcers(self, router, prefix):
+        """What each neighbor announces at a router: {neighbor: rung}, and the best of them."""
+        routes = self.routes(router, prefix)
+        return {route.neighbor: route.rung for route in routes}, next((route.neighbor for route in routes if route.best), None)
+
     # -------------------------------------------------------------------------------------------------- VMs
 
     def virsh(self, host, *command, check=True, timeout=120):
-        return self.namespaces.run(host, "virsh", "-q", "-c", "qemu:///system", *command, check=check, timeout=timeout)
+        return self.namespaces.run(host, *VIRSH, *command, check=check, timeout=timeout)
 
     def where(self, vm):
         """The host on which a VM is known to libvirt and not shut off, or None."""
@@ -169,11 +199,68 @@ class Lab:
         wait_until(f"{vm} answers the client", lambda: self.namespaces.run(
             self.topology.clients[0].name, "ping", "-n", "-c1", "-W1", address, check=False).returncode == 0, seconds)
 
-    def migrate_command(self, vm, target, *options):
-        """The command that migrates, for the source's shell."""
-        return ["virsh", "-q", "-c", "qemu:///system", "migrate", "--live", *options, vm, f"qemu+tcp://{target}/system"]
+    def migration(self, vm, source, target, *options):
+        """Begins to migrate a VM, as virsh on the source does it."""
+        self.topology.node(target)
+        return Migration(self.namespaces, source, [
+            *VIRSH, "migrate", "--live", *options, self.topology.vm(vm).name, f"qemu+tcp://{target}/system"])
 
     def migrate(self, vm, source, target, *options):
         """Migrates a VM to the end."""
-        self.topology.node(target)
-        self.namespaces.run(source, *self.migrate_command(vm, target, *options), timeout=300)
+        self.migration(vm, source, target, *options).succeed()
+
+    def order(self, vm, text):
+        """Tells the service in a VM what to do: `dirty MIB MIB_PER_SECOND`, or `idle`."""
+        said = self.namespaces.run(
+            self.topology.clients[0].name, "/usr/bin/python3", "-c", ORDER, self.topology.vm(vm).address, text, timeout=20)
+        if said.stdout.strip() != "ok":
+            raise LabError(f"{vm} does not {text}: {said.stdout.strip()}")
+
+    def qemu(self, vm, host):
+        """The process of a VM's QEMU on a host, also of one that is only just arriving."""
+        return int((self.path / host / f"run/libvirt/qemu/{vm}.pid").read_text())
+
+    # ------------------------------------------------------------------------------------------------ links
+
+    def throttle(self, host, towards, rate):
+        """Slows down what one host sends to another, and nothing else that it sends; rate as in tc(8), as `20mbit`."""
+        [uplink] = self.topology.ends(host)
+        self.namespaces.run(host, "sh", "-ec", f"""
+            tc qdisc add dev {uplink.peer} root handle 1: htb default 1
+            tc class add dev {uplink.peer} parent 1: classid 1:1 htb rate 10gbit
+            tc class add dev {uplink.peer} parent 1: classid 1:2 htb rate {rate}
+            tc filter add dev {uplink.peer} parent 1: protocol ip u32 match ip dst {self.topology.address(towards)}/32 flowid 1:2
+        """)
+
+    def unthrottle(self, host):
+        [uplink] = self.topology.ends(host)
+        self.namespaces.run(host, "tc", "qdisc", "del", "dev", uplink.peer, "root", check=False)
+
+
+class Migration:
+    """A migration that is under way."""
+
+    def __init__(self, namespaces, source, command):
+        self.process = subprocess.Popen(
+            [*namespaces.enter(source), *command], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+
+    def finish(self, seconds=120):
+        """Waits for the end; virsh's exit status and what it said."""
+        try:
+            said, _ = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"the migration did not end within {seconds} s") from None
+        return self.process.returncode, said.strip()
+
+    def succeed(self):
+        status, said = self.finish()
+        if status != 0:
+            raise LabError(f"the migration failed: {said}")
+
+    def fail(self):
+        """Waits for the end, which must be a failure; what virsh said."""
+        status, said = self.finish()
+        if status == 0:
+            raise LabError("the migration succeeded")
+        return said

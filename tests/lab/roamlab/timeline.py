@@ -158,3 +158,12 @@ class Timeline:
 
     def routers(self):
         return sorted({entry.router for entry in self.of(Seen, Best)})
+
+    def text(self, *levels):
+        """The entries for a person to read, one a line, in ms since the beginning; of the logs only these levels."""
+        lines = []
+        for entry in self.entries:
+            if not isinstance(entry, Log) or entry.level in levels:
+                words = " ".join(str(value) for value in entry[1:])
+                lines.append(f"{(entry.at - self.began) / 1e6:10.1f} ms  {type(entry).__name__:9} {words}")
+        return "\n".join(lines)
