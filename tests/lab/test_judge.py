@@ -144,7 +144,7 @@ def test_a_loss_in_the_frozen_time_is_let_pass():
 
 
 def test_a_client_that_reaches_nothing_at_the_end_is_found():
-    found = judge(recording(probes=answered(but=[(18_500, ENDED)])))
+    found = judge(recording(probes=answered(but=[(RESUMED, ENDED)])))
     assert found[-1] == "at the end: the client does not reach the VM"
 
 

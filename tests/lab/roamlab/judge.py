@@ -8,7 +8,7 @@ routed        from the VM's first execution to its last there is a best route, w
 one a rung    no two hosts stand on the same rung for longer than the VM stood still in between
 reachable     nobody answers `unreachable`, and no probe after probe is lost while the VM executes
 settled       at the end the VM executes on one host, which alone is above `standby`, is preferred, and is forwarded to;
-              and the client's last probes are answered
+              and the client has reached it there
 
 libvirt tells the agents and the recorder of an event separately, and the router is told after that. So just after a VM
 began to execute, and just before it ceased to, the router may still (or already) prefer another host. REACTION is how long
@@ -50,7 +50,7 @@ def judge(timeline, reaction=REACTION):
         found += routed(timeline, router, executions, best, reaction)
         found += one_a_rung(timeline, router, executions, rungs, reaction)
         found += settled(timeline, router, executions, rungs, best)
-    found += reachable(timeline, steady, reaction)
+    found += reachable(timeline, steady, executions[-1], reaction)
     return found
 
 
@@ -133,7 +133,7 @@ def settled(timeline, router, executions, rungs, best):
             yield f"at the end: {router} {what} {neighbor}, and the VM executes on {host}"
 
 
-def reachable(timeline, steady, reaction):
+def reachable(timeline, steady, last, reaction):
     probes = timeline.probes
     for at, sender, kind, code in probes.unreachable:
         yield f"{milliseconds(timeline, at)}: {sender} answered unreachable (ICMP {kind}/{code})"
@@ -142,8 +142,7 @@ def reachable(timeline, steady, reaction):
             shared = overlap(span, execution)
             if shared and shared.end - shared.begin > reaction:
                 yield said(timeline, shared, f"no probe was answered, and the VM executes on {execution.value}")
-    last = [arrival for sent, arrival in zip(probes.sent, probes.received) if sent > timeline.ended - reaction]
-    if not any(last):
+    if not any(arrival for sent, arrival in zip(probes.sent, probes.received) if sent >= last.begin):
         yield "at the end: the client does not reach the VM"
 
 

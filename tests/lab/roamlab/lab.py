@@ -191,7 +191,11 @@ class Lab:
         """Starts a VM and waits until it answers."""
         self.topology.node(host)
         self.virsh(host, "create", self.path / host / f"{self.topology.vm(vm).name}.xml")
-        self.await_answer(vm)
+        try:
+            self.await_answer(vm, 90)
+        except LabError as error:
+            console = (self.path / host / f"{vm}.console").read_text(errors="replace").splitlines()
+            raise LabError("\n".join([str(error), "the end of its console:", *console[-20:]])) from None
 
     def await_answer(self, vm, seconds=30):
         """Waits until the client reaches a VM."""

@@ -2,8 +2,8 @@
 
     probe.py icmp|udp ADDRESS INTERVAL_MS FILE
 
-Runs inside the client until SIGTERM, then writes FILE: {"sent": [ns...], "received": [ns or null...], "unreachable":
-[[ns, sender, type, code]...]}. Times are those of the real-time clock; received ones are the kernel's. A probe that could
+Runs inside the client until SIGTERM, waits a second at most for answers that are still due, and writes FILE: {"sent":
+[ns...], "received": [ns or null...], "unreachable": [[ns, sender, type, code]...]}. Times are those of the real-time clock; received ones are the kernel's. A probe that could
 not be sent in its turn, because this program did not get the processor, is left out and not sent late.
 """
 
@@ -19,6 +19,8 @@ SO_TIMESTAMPNS = 35
 ECHO_REPLY, UNREACHABLE, ECHO, EXCEEDED = 0, 3, 8, 11
 # What marks a probe of ours, before its number.
 MAGIC = b"roamd-lab"
+# Nanoseconds after the end in which answers are waited for.
+GRACE = 1_000_000_000
 
 
 def checksum(data):
@@ -51,12 +53,10 @@ def stamped(sock):
     return data, sender[0], time.time_ns()
 
 
-class Ended(Exception):
-    """SIGTERM came."""
-
-
-def end(*_):
-    raise Ended
+def outstanding(found):
+    """Whether the answer to a probe of the last second before the end may still come."""
+    return time.time_ns() < found["ended"] + GRACE and any(
+        arrival is None for sent, arrival in zip(found["sent"], found["received"]) if sent > found["ended"] - GRACE)
 
 
 def probe(protocol, address, interval, found):
@@ -72,9 +72,9 @@ def probe(protocol, address, interval, found):
         poll.register(sock, select.POLLIN)
     by_number = {sock.fileno(): sock for sock in sockets}
     due = time.monotonic()
-    while True:
+    while not found["ended"] or outstanding(found):
         now = time.monotonic()
-        if now >= due:
+        if now >= due and not found["ended"]:
             payload = MAGIC + struct.pack("!I", len(found["sent"]))
             found["received"].append(None)
             found["sent"].append(time.time_ns())
@@ -86,7 +86,8 @@ def probe(protocol, address, interval, found):
             except OSError:
                 pass  # counts as a probe without an answer
             due += interval * (1 + int((now - due) / interval))
-        for fd, _ in poll.poll(max(0, (due - time.monotonic()) * 1000)):
+        wait = 0.02 if found["ended"] else max(0, due - time.monotonic())
+        for fd, _ in poll.poll(wait * 1000):
             receive(by_number[fd], by_number[fd] is icmp, found)
 
 
@@ -112,13 +113,11 @@ def receive(sock, raw, found):
 
 def main():
     protocol, address, interval, path = sys.argv[1:]
-    found = {"sent": [], "received": [], "unreachable": []}
-    signal.signal(signal.SIGTERM, end)
-    try:
-        probe(protocol, address, float(interval) / 1000, found)
-    except Ended:
-        with open(path, "w", encoding="ascii") as file:
-            json.dump(found, file)
+    found = {"sent": [], "received": [], "unreachable": [], "ended": 0}
+    signal.signal(signal.SIGTERM, lambda *_: found.update(ended=time.time_ns()))
+    probe(protocol, address, float(interval) / 1000, found)
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(found, file)
 
 
 if __name__ == "__main__":
