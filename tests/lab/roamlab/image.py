@@ -64,11 +64,12 @@ def fetch_kernel():
     work = CACHE / "kernel.work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    depends = run("apt-cache", "depends", "linux-image-cloud-amd64").decode()
-    package = re.search(r"Depends: (linux-image-\S+)", depends)
-    if not package:
-        raise LabError("apt knows no linux-image-cloud-amd64; run apt-get update")
-    run("apt-get", "download", package[1], cwd=work)
+    try:
+        download_kernel(work)
+    except LabError:
+        # apt's lists may be missing, or too old for the archive.
+        run("apt-get", "update")
+        download_kernel(work)
     [deb] = work.glob("*.deb")
     run("dpkg", "-x", deb, work / "files")
     made = work / "made"
@@ -82,6 +83,15 @@ def fetch_kernel():
     made.rename(target)
     shutil.rmtree(work)
     return target
+
+
+def download_kernel(work):
+    """The package that linux-image-cloud-amd64 stands for, in the directory `work`."""
+    depends = run("apt-cache", "depends", "linux-image-cloud-amd64").decode()
+    package = re.search(r"Depends: (linux-image-\S+)", depends)
+    if not package:
+        raise LabError("apt knows no linux-image-cloud-amd64")
+    run("apt-get", "download", package[1], cwd=work)
 
 
 def fingerprint(kernel):

@@ -114,7 +114,7 @@ class Namespaces:
 
     def signal(self, pid, name="KILL"):
         """Sends a signal to a process of the lab."""
-        self.run(None, "kill", f"-{name}", pid)
+        self.run(None, "sh", "-c", f"kill -{name} {pid}")
 
     def alive(self, pid):
         """Whether a process of the lab is there."""

@@ -252,5 +252,5 @@ def agent_entries(host, lines):
         try:
             fields = json.loads(line)
             yield Log(nanoseconds(fields.pop("timestamp")), host, fields.pop("level"), fields.pop("message"), fields)
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
