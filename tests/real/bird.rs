@@ -53,17 +53,26 @@ impl Bird {
     pub(crate) fn start(dir: &Path, network: &Network) -> Self {
         let dir = dir.join(format!("bird{}", network.tor.octets()[3]));
         fs::create_dir(&dir).expect("the directory is new");
-        let text = template::filled(
+        let mut text = template::filled(
             "bird/tor.conf.in",
             &[
+                ("TOR_ADDRESS", &network.tor.to_string()),
+                ("LEADS_TO", "ifname = \"lo\";"),
+                ("SERVICE_V4", Network::SERVICE_V4),
+                ("SERVICE_V6", Network::SERVICE_V6),
+                ("LOOPBACKS", Network::LOOPBACKS),
+            ],
+        );
+        text += &template::filled(
+            "bird/host.conf.in",
+            &[
+                ("HOST", "host"),
+                ("REACH", "multihop"),
                 ("TOR_ADDRESS", &network.tor.to_string()),
                 ("TOR_PORT", &network.tor_port.to_string()),
                 ("TOR_AS", &network.tor_as.to_string()),
                 ("HOST_ADDRESS", &network.host.to_string()),
                 ("HOST_AS", &Network::HOST_AS.to_string()),
-                ("SERVICE_V4", Network::SERVICE_V4),
-                ("SERVICE_V6", Network::SERVICE_V6),
-                ("LOOPBACKS", Network::LOOPBACKS),
             ],
         );
         fs::write(dir.join("bird.conf"), text).expect("the configuration is written");

@@ -1,0 +1,18 @@
+"""Two KVM hosts, a switch and a client on one machine: what the lab is made of, in reading order.
+
+topology    what there is: nodes, links, AS numbers, VMs; the only module to change for another network
+place       a lab's directory, its lock, and what a crashed lab left behind
+namespaces  a lab's own processes, mounts and networks: run, start and kill programs inside a node
+wires       links, addresses and forwarding
+image       the guest: kernel, initramfs, libvirt domain; built once, kept in target/lab
+hypervisor  libvirtd with QEMU on a host
+templates   the configurations in deploy/, filled in
+bgp         ExaBGP on a host, BIRD on a router
+agent       roamd on a host
+lab         all of it together: up, start, migrate, on, down
+recording   what happened meanwhile, from every part, on one clock: a timeline
+judge       what must hold at every moment of a timeline
+
+Everything runs in namespaces that end with the lab's first process. The machine's own libvirtd, BIRD, ExaBGP and
+network are not touched.
+"""

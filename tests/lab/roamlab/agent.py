@@ -1,0 +1,82 @@
+"""roamd on a host: its configuration, its process where it is a service of its own, and its REST view."""
+
+import http.client
+import json
+import socket
+import subprocess
+
+from .place import REPOSITORY
+from .topology import SERVICE_V4, LabError
+
+TRANSPORTS = ("relay", "child")
+
+CONFIG = """\
+libvirt:
+  uri: qemu:///system
+  lease: {lease}
+exabgp:
+  transport: {transport}
+  lease: {lease}
+bgp:
+  local_as: {asn}
+  allowed_prefixes: [{service}]
+mobility:
+  settle: {settle}
+http:
+  listen: unix:/run/roamd/http.sock
+log:
+  level: debug
+  format: json
+"""
+
+
+def binary():
+    """The roamd that cargo built last, built first if there is none."""
+    built = [path for path in (REPOSITORY / f"target/{profile}/roamd" for profile in ("debug", "release")) if path.exists()]
+    if not built:
+        subprocess.run(["cargo", "build", "--locked", "--quiet"], cwd=REPOSITORY, check=True)
+        return binary()
+    return max(built, key=lambda path: path.stat().st_mtime)
+
+
+def configure(lab, host):
+    """Writes the host's roamd.yaml; the map of VMs is the same on every host."""
+    options = lab.options
+    text = CONFIG.format(
+        transport=options.transport, lease=options.lease, settle=options.settle, asn=host.asn, service=SERVICE_V4) + "vms:\n"
+    for vm in lab.topology.vms:
+        text += f"  {vm.name}:\n    service_ips: [{vm.address}]\n"
+    (lab.path / host.name / "roamd.yaml").write_text(text)
+
+
+def start(namespaces, lab, host):
+    """Starts the agent as a service of its own (transport relay); its process."""
+    directory = lab.path / host.name
+    return namespaces.start(
+        host.name, [lab.options.roamd, "run", "--config", directory / "roamd.yaml"], directory / "roamd.log")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=5)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+def rest(directory, path):
+    """A document of the REST view with its status."""
+    connection = UnixConnection(directory / "run/roamd/http.sock")
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    except (http.client.HTTPException, ValueError) as error:
+        raise LabError(f"REST {path}: {error}") from error
+    finally:
+        connection.close()

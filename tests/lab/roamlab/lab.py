@@ -1,0 +1,272 @@
+"""A whole lab: up, start, migrate, on, down."""
+
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+from . import agent, bgp, hypervisor, image, place, wires
+from .namespaces import ENVIRONMENT, Namespaces, require, wait_until
+from .topology import TOPOLOGIES, LabError
+
+VIRSH = ("virsh", "-q", "-c", "qemu:///system")
+
+# Runs inside the client: hands one line to the guest's service and prints its answer.
+ORDER = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 99), timeout=15) as connection:
+    connection.sendall(sys.argv[2].encode() + b"\\n")
+    print(connection.makefile().readline())
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may differ from lab to lab; `lease` (of libvirt and ExaBGP both) and `settle` are roamd's."""
+
+    topology: str = "one-tor"
+    exabgp: str = "4.2"
+    transport: str = "relay"
+    roamd: str = ""
+    lease: str = "60s"
+    settle: str = "180s"
+
+
+class Lab:
+    """A lab that is up. Made by `up`, or found again by `attach`."""
+
+    def __init__(self, path, options, namespaces, services):
+        self.path = Path(path)
+        self.options = options
+        self.topology = TOPOLOGIES[options.topology]
+        self.namespaces = namespaces
+        # "PART NODE", as in "exabgp h1": the process inside the lab.
+        self.services = services
+
+    @classmethod
+    def up(cls, name, options, ends_with_caller=False):
+        """Brings a lab up, up to and including its BGP sessions."""
+        require()
+        if options.topology not in TOPOLOGIES:
+            raise LabError(f"no topology {options.topology}; there are: {', '.join(TOPOLOGIES)}")
+        roamd = Path(options.roamd or agent.binary()).resolve()
+        options = Options(**{**asdict(options), "roamd": str(roamd)})
+        bgp.exabgp_command(options.exabgp)
+        made = image.image()
+        path, lock = place.create(name)
+        try:
+            with open(path / "lab.log", "w", encoding="utf-8") as log:
+                namespaces = Namespaces.create(lock, log, ends_with_caller)
+        finally:
+            os.close(lock)
+        if ends_with_caller:
+            place.remove_when_dead(path)
+        lab = cls(path, options, namespaces, {})
+        try:
+            lab.build(made)
+            lab.save()
+        except BaseException:
+            namespaces.end()
+            raise
+        return lab
+
+    @classmethod
+    def attach(cls, name):
+        """A lab that another process brought up."""
+        path, state = place.load(name)
+        return cls(path, Options(**state["options"]), Namespaces(state["first"], state["nodes"]), state["services"])
+
+    def save(self):
+        place.save(self.path, {
+            "options": asdict(self.options), "first": self.namespaces.first, "nodes": self.namespaces.nodes,
+            "services": self.services,
+        })
+
+    def down(self):
+        """Ends everything and removes the directory."""
+        self.namespaces.end()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def build(self, made):
+        namespaces, topology = self.namespaces, self.topology
+        names = "".join(f"{topology.address(node.name)} {node.name}\n" for node in topology.nodes)
+        for name, text in (("hosts", f"127.0.0.1 localhost\n{names}"), *hypervisor.accounts()):
+            (self.path / name).write_text(text)
+            namespaces.run(None, "mount", "--bind", self.path / name, f"/etc/{name}")
+        for node in topology.nodes:
+            (self.path / node.name).mkdir()
+            namespaces.add(node.name, self.path / "lab.log")
+        wires.connect(namespaces, topology)
+        for router in topology.routers:
+            self.services[f"bird {router.name}"] = bgp.start_bird(namespaces, self, router)
+        if hypervisor.capabilities().is_dir():
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self.build_host, topology.hosts))
+        else:
+            # The first one finds out for all.
+            for host in topology.hosts:
+                self.build_host(host)
+                hypervisor.keep_capabilities(self.namespaces, host, self.path / host.name)
+        for vm in topology.vms:
+            for host in topology.hosts:
+                xml = image.domain(vm, made, self.path / host.name / f"{vm.name}.console")
+                (self.path / host.name / f"{vm.name}.xml").write_text(xml)
+        for host in topology.hosts:
+            self.ready(host.name)
+
+    def build_host(self, host):
+        directory = self.path / host.name
+        hypervisor.prepare(self.namespaces, self.topology, host, directory)
+        (directory / "run/roamd").mkdir()
+        self.services[f"libvirtd {host.name}"] = hypervisor.start(self.namespaces, host, directory)
+        agent.configure(self, host)
+        self.start_exabgp(host.name)
+        if self.options.transport == "relay":
+            self.start_agent(host.name)
+
+    # ------------------------------------------------------------------------------------------------ parts
+
+    def start_exabgp(self, host):
+        self.services[f"exabgp {host}"] = bgp.start_exabgp(self.namespaces, self, self.topology.node(host))
+
+    def kill(self, service):
+        """kill -9, and gone; `service` is PART NODE, as in "exabgp h1"."""
+        self.namespaces.signal(self.services[service])
+        wait_until(f"{service} is gone", lambda: not self.namespaces.alive(self.services[service]))
+
+    def restart(self, service):
+        """Starts a service that was killed, as an init system would."""
+        part, host = service.split()
+        {"exabgp": self.start_exabgp, "roamd": self.start_agent}[part](host)
+
+    def start_agent(self, host):
+        self.services[f"roamd {host}"] = agent.start(self.namespaces, self, self.topology.node(host))
+
+    def ready(self, host):
+        """Waits until roamd on a host has everything done."""
+        try:
+            wait_until(f"roamd on {host} is ready", lambda: self.rest(host, "/readyz")[0] == 200)
+        except LabError as error:
+            log = (self.path / host / "roamd.log").read_text().splitlines()
+            raise LabError("\n".join([str(error), "the end of its log:", *log[-5:]])) from None
+
+    def rest(self, host, path):
+        """roamd's answer on a host: status and document."""
+        return agent.rest(self.path / host, path)
+
+    def birdc(self, router, command):
+        """What BIRD on a router answers."""
+        done = subprocess.run(
+            ["/usr/sbin/birdc", "-s", self.path / router / "bird.sock", *command.split()], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise LabError(f"birdc {command} on {router}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def routes(self, router, prefix):
+        """All routes that a router has for a prefix."""
+        return bgp.routes(self.birdc(router, f"show route all for {prefix}")).get(prefix, [])
+
+    def announcers(self, router, prefix):
+        """What each neighbor announces at a router: {neighbor: rung}, and the best of them."""
+        routes = self.routes(router, prefix)
+        best = next((route.neighbor for route in routes if route.best), None)
+        return {route.neighbor: route.rung for route in routes}, best
+
+    # -------------------------------------------------------------------------------------------------- VMs
+
+    def virsh(self, host, *command, check=True, timeout=120):
+        return self.namespaces.run(host, *VIRSH, *command, check=check, timeout=timeout)
+
+    def where(self, vm):
+        """The host on which a VM is known to libvirt and not shut off, or None."""
+        for host in self.topology.hosts:
+            state = self.virsh(host.name, "domstate", vm, check=False)
+            if state.returncode == 0 and state.stdout.strip() != "shut off":
+                return host.name
+        return None
+
+    def start(self, vm, host):
+        """Starts a VM and waits until it answers."""
+        self.topology.node(host)
+        self.virsh(host, "create", self.path / host / f"{self.topology.vm(vm).name}.xml")
+        try:
+            self.await_answer(vm, 90)
+        except LabError as error:
+            console = (self.path / host / f"{vm}.console").read_text(errors="replace").splitlines()
+            raise LabError("\n".join([str(error), "the end of its console:", *console[-20:]])) from None
+
+    def await_answer(self, vm, seconds=30):
+        """Waits until the client reaches a VM."""
+        address = self.topology.vm(vm).address
+        wait_until(f"{vm} answers the client", lambda: self.namespaces.run(
+            self.topology.clients[0].name, "ping", "-n", "-c1", "-W1", address, check=False).returncode == 0, seconds)
+
+    def migration(self, vm, source, target, *options):
+        """Begins to migrate a VM, as virsh on the source does it."""
+        self.topology.node(target)
+        return Migration(self.namespaces, source, [
+            *VIRSH, "migrate", "--live", *options, self.topology.vm(vm).name, f"qemu+tcp://{target}/system"])
+
+    def migrate(self, vm, source, target, *options):
+        """Migrates a VM to the end."""
+        self.migration(vm, source, target, *options).succeed()
+
+    def order(self, vm, text):
+        """Tells the service in a VM what to do: `dirty MIB MIB_PER_SECOND`, or `idle`."""
+        said = self.namespaces.run(
+            self.topology.clients[0].name, "/usr/bin/python3", "-c", ORDER, self.topology.vm(vm).address, text, timeout=20)
+        if said.stdout.strip() != "ok":
+            raise LabError(f"{vm} does not {text}: {said.stdout.strip()}")
+
+    def qemu(self, vm, host):
+        """The process of a VM's QEMU on a host, also of one that is only just arriving."""
+        return int((self.path / host / f"run/libvirt/qemu/{vm}.pid").read_text())
+
+    # ------------------------------------------------------------------------------------------------ links
+
+    def throttle(self, host, towards, rate):
+        """Slows down what one host sends to another, and nothing else that it sends; rate as in tc(8), as `20mbit`."""
+        [uplink] = self.topology.ends(host)
+        address = self.topology.address(towards)
+        self.namespaces.run(host, "sh", "-ec", f"""
+            tc qdisc add dev {uplink.peer} root handle 1: htb default 1
+            tc class add dev {uplink.peer} parent 1: classid 1:1 htb rate 10gbit
+            tc class add dev {uplink.peer} parent 1: classid 1:2 htb rate {rate}
+            tc filter add dev {uplink.peer} parent 1: protocol ip u32 match ip dst {address}/32 flowid 1:2
+        """)
+
+    def unthrottle(self, host):
+        [uplink] = self.topology.ends(host)
+        self.namespaces.run(host, "tc", "qdisc", "del", "dev", uplink.peer, "root", check=False)
+
+
+class Migration:
+    """A migration that is under way."""
+
+    def __init__(self, namespaces, source, command):
+        self.process = subprocess.Popen(
+            [*namespaces.enter(source), *command], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+
+    def finish(self, seconds=120):
+        """Waits for the end; virsh's exit status and what it said."""
+        try:
+            said, _ = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"the migration did not end within {seconds} s") from None
+        return self.process.returncode, said.strip()
+
+    def succeed(self):
+        status, said = self.finish()
+        if status != 0:
+            raise LabError(f"the migration failed: {said}")
+
+    def fail(self):
+        """Waits for the end, which must be a failure; what virsh said."""
+        status, said = self.finish()
+        if status == 0:
+            raise LabError("the migration succeeded")
+        return said

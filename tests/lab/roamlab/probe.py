@@ -1,0 +1,125 @@
+"""What a client sees of a VM: one probe every few milliseconds, sent and received times in nanoseconds.
+
+    probe.py icmp|udp ADDRESS INTERVAL_MS FILE
+
+Runs inside the client until SIGTERM, waits a second at most for answers that are still due, and writes FILE:
+{"sent": [ns...], "received": [ns or null...], "unreachable": [[ns, sender, type, code]...]}. Times are those of the
+real-time clock; received ones are the kernel's. A probe that could not be sent in its turn, because this program did not
+get the processor, is left out and not sent late.
+"""
+
+import json
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+SO_TIMESTAMPNS = 35
+ECHO_REPLY, UNREACHABLE, ECHO, EXCEEDED = 0, 3, 8, 11
+# What marks a probe of ours, before its number.
+MAGIC = b"roamd-lab"
+# Nanoseconds after the end in which answers are waited for.
+GRACE = 1_000_000_000
+
+
+def checksum(data):
+    """RFC 1071."""
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def echo_request(payload):
+    header = struct.pack("!BBHHH", ECHO, 0, 0, 82, 0)
+    data = header + payload + b"\0" * (len(payload) % 2)
+    return data[:2] + struct.pack("!H", checksum(data)) + data[4:]
+
+
+def number(payload):
+    """The number of our own probe, or None."""
+    if payload[: len(MAGIC)] != MAGIC:
+        return None
+    return struct.unpack("!I", payload[len(MAGIC) : len(MAGIC) + 4])[0]
+
+
+def stamped(sock):
+    """A packet, its sender, and the kernel's time of its arrival."""
+    data, ancillary, _, sender = sock.recvmsg(2048, 64)
+    for level, kind, value in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, nanoseconds = struct.unpack("@qq", value[:16])
+            return data, sender[0], seconds * 1_000_000_000 + nanoseconds
+    return data, sender[0], time.time_ns()
+
+
+def outstanding(found):
+    """Whether the answer to a probe of the last second before the end may still come."""
+    return time.time_ns() < found["ended"] + GRACE and any(
+        arrival is None for sent, arrival in zip(found["sent"], found["received"]) if sent > found["ended"] - GRACE)
+
+
+def probe(protocol, address, interval, found):
+    icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sockets = [icmp, udp]
+    for sock in sockets:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        sock.setblocking(False)
+    poll = select.poll()
+    for sock in sockets:
+        poll.register(sock, select.POLLIN)
+    by_number = {sock.fileno(): sock for sock in sockets}
+    due = time.monotonic()
+    while not found["ended"] or outstanding(found):
+        now = time.monotonic()
+        if now >= due and not found["ended"]:
+            payload = MAGIC + struct.pack("!I", len(found["sent"]))
+            found["received"].append(None)
+            found["sent"].append(time.time_ns())
+            try:
+                if protocol == "icmp":
+                    icmp.sendto(echo_request(payload), (address, 0))
+                else:
+                    udp.sendto(payload, (address, 7))
+            except OSError:
+                pass  # counts as a probe without an answer
+            due += interval * (1 + int((now - due) / interval))
+        wait = 0.02 if found["ended"] else max(0, due - time.monotonic())
+        for fd, _ in poll.poll(wait * 1000):
+            receive(by_number[fd], by_number[fd] is icmp, found)
+
+
+def receive(sock, raw, found):
+    while True:
+        try:
+            data, sender, at = stamped(sock)
+        except BlockingIOError:
+            return
+        except OSError:
+            continue
+        if raw:
+            message = data[(data[0] & 15) * 4 :]
+            if message[0] in (UNREACHABLE, EXCEEDED):
+                found["unreachable"].append([at, sender, message[0], message[1]])
+            if message[0] != ECHO_REPLY:
+                continue
+            data = message[8:]
+        which = number(data)
+        if which is not None and which < len(found["sent"]) and found["received"][which] is None:
+            found["received"][which] = at
+
+
+def main():
+    protocol, address, interval, path = sys.argv[1:]
+    found = {"sent": [], "received": [], "unreachable": [], "ended": 0}
+    signal.signal(signal.SIGTERM, lambda *_: found.update(ended=time.time_ns()))
+    probe(protocol, address, float(interval) / 1000, found)
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(found, file)
+
+
+if __name__ == "__main__":
+    main()

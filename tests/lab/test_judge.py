@@ -1,0 +1,165 @@
+"""The judge finds what it is there to find, shown on recordings written by hand, and nothing in one that is good."""
+
+from dataclasses import replace
+
+from roamlab.judge import frozen, judge
+from roamlab.timeline import Best, Forwards, Lifecycle, Probes, Seen, Timeline
+
+PREFIX = "198.51.100.10/32"
+MS = 1_000_000
+# Of a migration from h1 to h2 by the book, in ms: the copy, the switch-over, the end of the source.
+COPY, SUSPENDED, RESUMED, STOPPED, ENDED = 2_000, 10_000, 10_200, 12_000, 20_000
+
+
+def seen(at, host, rung):
+    """A host's route at the switch; rung None: withdrawn."""
+    return Seen(at * MS, "tor", host, PREFIX, rung is not None, rung)
+
+
+def best(at, host):
+    """The switch's choice, which its kernel follows at once."""
+    return [Best(at * MS, "tor", PREFIX, host), Forwards(at * MS, "tor", PREFIX, host)]
+
+
+def event(at, host, name, detail="MIGRATED"):
+    return Lifecycle(at * MS, host, "svc", name, detail)
+
+
+def answered(but=()):
+    """A probe every 10 ms, lost in the given times."""
+    sent = range(0, ENDED, 10)
+    received = [None if any(begin <= at < end for begin, end in but) else (at + 1) * MS for at in sent]
+    return Probes(tuple(at * MS for at in sent), tuple(received), ())
+
+
+def by_the_book():
+    """The entries of a good migration."""
+    return [
+        seen(0, "h1", "active"), *best(0, "h1"),
+        event(COPY, "h2", "STARTED"), seen(COPY + 2, "h2", "standby"),
+        event(SUSPENDED, "h1", "SUSPENDED"), seen(SUSPENDED + 2, "h1", "leaving"), *best(SUSPENDED + 2, "h2"),
+        event(RESUMED, "h2", "RESUMED"), seen(RESUMED + 2, "h2", "arrived"),
+        event(STOPPED, "h1", "STOPPED"), seen(STOPPED + 2, "h1", None),
+    ]
+
+
+def recording(*more, without=(), probes=None):
+    """The good migration with entries more, and without some of its own."""
+    entries = [entry for entry in by_the_book() if entry not in without] + list(more)
+    entries.sort(key=lambda entry: entry.at)
+    return Timeline("svc", PREFIX, 0, ENDED * MS, frozenset({"h1"}), entries, probes or answered())
+
+
+def test_a_migration_by_the_book_is_good():
+    assert judge(recording()) == []
+
+
+def test_the_frozen_time_is_between_suspended_and_resumed():
+    assert [(span.begin, span.end) for span in frozen(recording())] == [(SUSPENDED * MS, RESUMED * MS)]
+
+
+def test_a_frozen_copy_that_is_preferred_in_the_copy_is_found():
+    found = judge(recording(*best(COPY + 2, "h2"), *best(COPY + 3, "h1")))
+    assert found == ["2002.0 ms: tor prefers h2, and the VM executes on h1, for 1.0 ms"]
+
+
+def test_a_source_that_stays_preferred_after_the_switch_over_is_found():
+    found = judge(recording(*best(STOPPED, "h2"), without=best(SUSPENDED + 2, "h2")))
+    assert found == ["11200.0 ms: tor prefers h1, and the VM executes on h2, for 800.0 ms"]
+
+
+def test_a_preference_that_follows_within_the_reaction_time_is_let_pass():
+    assert judge(recording(*best(RESUMED + 900, "h2"), without=best(SUSPENDED + 2, "h2"))) == []
+
+
+def test_a_gap_of_a_millisecond_without_any_route_is_found():
+    found = judge(recording(*best(SUSPENDED + 50, None), *best(SUSPENDED + 51, "h2")))
+    assert found == ["10050.0 ms: tor has no route at all, for 1.0 ms"]
+
+
+def test_a_route_of_the_executing_host_that_flaps_is_found():
+    found = judge(recording(seen(5_000, "h1", None), seen(5_002, "h1", "active")))
+    assert found == ["5000.0 ms: tor has no route from h1, where the VM executes, for 2.0 ms"]
+
+
+def test_a_route_that_is_missing_where_the_vm_arrived_is_found():
+    found = judge(recording(seen(RESUMED + 2, "h2", None), without=[seen(RESUMED + 2, "h2", "arrived")]))
+    assert found == [
+        "11200.0 ms: tor has no route from h2, where the VM executes, for 8800.0 ms",
+        "at the end: tor has no host above standby, and the VM executes on h2",
+    ]
+
+
+def test_two_hosts_on_one_rung_are_found():
+    found = judge(recording(seen(COPY + 2, "h2", "active"), seen(COPY + 1_502, "h2", "standby")))
+    assert found == ["2002.0 ms: tor has h1 and h2 both on active, for 1500.0 ms"]
+
+
+def test_two_hosts_on_one_rung_are_let_pass_while_the_vm_stands_still():
+    by_then = SUSPENDED + 5_000
+    found = judge(recording(
+        seen(SUSPENDED + 2, "h1", "standby"), seen(SUSPENDED + 4_000, "h1", "leaving"),
+        event(by_then, "h2", "RESUMED"), seen(by_then + 2, "h2", "arrived"),
+        event(by_then + 1_000, "h1", "STOPPED"), seen(by_then + 1_002, "h1", None),
+        without=[seen(SUSPENDED + 2, "h1", "leaving"), *by_the_book()[-4:]]))
+    assert found == []
+
+
+def test_an_arrived_host_that_stays_on_standby_is_found():
+    found = judge(recording(without=[seen(RESUMED + 2, "h2", "arrived")]))
+    assert found == ["at the end: tor has no host above standby, and the VM executes on h2"]
+
+
+def test_a_source_that_is_never_demoted_is_found_at_the_end():
+    found = judge(recording(without=[seen(SUSPENDED + 2, "h1", "leaving"), seen(STOPPED + 2, "h1", None)]))
+    assert found == ["at the end: tor has h1 and h2 above standby, and the VM executes on h2"]
+
+
+def test_a_kernel_that_forwards_elsewhere_than_the_best_route_leads_is_found():
+    found = judge(recording(Forwards(15_000 * MS, "tor", PREFIX, "h1")))
+    assert found == ["at the end: tor forwards to h1, and the VM executes on h2"]
+
+
+def test_a_vm_that_executes_nowhere_at_the_end_is_found():
+    assert judge(recording(event(19_000, "h2", "STOPPED"))) == ["at the end: the VM executes on no host"]
+
+
+def test_a_vm_that_executes_on_two_hosts_is_found():
+    found = judge(recording(event(RESUMED, "h2", "RESUMED"), event(RESUMED + 100, "h1", "RESUMED", "UNPAUSED")))
+    assert "10300.0 ms: the VM executes on h1 and h2 at once, for 1700.0 ms" in found
+
+
+def test_an_icmp_unreachable_is_found():
+    probes = replace(answered(), unreachable=((10_100 * MS, "172.16.1.1", 3, 0),))
+    assert judge(recording(probes=probes)) == ["10100.0 ms: 172.16.1.1 answered unreachable (ICMP 3/0)"]
+
+
+def test_a_long_loss_while_the_vm_executes_is_found():
+    found = judge(recording(probes=answered(but=[(5_000, 6_500)])))
+    assert found == ["5000.0 ms: no probe was answered, and the VM executes on h1, for 1500.0 ms"]
+
+
+def test_a_loss_in_the_frozen_time_is_let_pass():
+    assert judge(recording(probes=answered(but=[(SUSPENDED, RESUMED)]))) == []
+
+
+def test_a_client_that_reaches_nothing_at_the_end_is_found():
+    found = judge(recording(probes=answered(but=[(RESUMED, ENDED)])))
+    assert found[-1] == "at the end: the client does not reach the VM"
+
+
+def test_a_return_at_once_is_good():
+    there_and_back = recording(
+        event(14_000, "h1", "STARTED"), seen(14_002, "h1", "standby"),
+        event(15_000, "h2", "SUSPENDED"), seen(15_002, "h2", "leaving"), *best(15_002, "h1"),
+        event(15_100, "h1", "RESUMED"), seen(15_102, "h1", "arrived"),
+        event(17_000, "h2", "STOPPED"), seen(17_002, "h2", None),
+    )
+    assert judge(there_and_back) == []
+
+
+def test_a_migration_that_is_cancelled_is_good_when_the_source_never_lets_go():
+    keep = [seen(0, "h1", "active"), *best(0, "h1"), event(COPY, "h2", "STARTED"), seen(COPY + 2, "h2", "standby")]
+    ended = [event(SUSPENDED, "h2", "STOPPED", "FAILED"), seen(SUSPENDED + 2, "h2", None)]
+    cancelled = recording(*ended, without=[entry for entry in by_the_book() if entry not in keep])
+    assert judge(cancelled) == []

@@ -1,0 +1,106 @@
+"""A VM that live-migrates keeps its address: the route is where the VM executes, at every moment."""
+
+import subprocess
+
+from roamlab.judge import frozen
+from roamlab.namespaces import ENVIRONMENT
+from trial import SLOWLY, VM, hosts, hurry, recorded
+
+
+def to_and_fro(lab):
+    """Migrates there and back, settled in between; the recordings."""
+    timelines = []
+    for _ in range(2):
+        source, target = hosts(lab)
+        with recorded(lab, ends_on=target) as recording:
+            lab.migrate(VM, source, target)
+        timelines.append(recording.timeline)
+    return timelines
+
+
+def test_a_pre_copy_to_and_fro_moves_the_route_with_the_vm(lab):
+    for timeline in to_and_fro(lab):
+        assert len(frozen(timeline)) == 1
+
+
+def test_a_pre_copy_to_and_fro_moves_the_route_with_roamd_as_exabgps_child(child_lab):
+    for timeline in to_and_fro(child_lab):
+        assert len(frozen(timeline)) == 1
+
+
+def test_a_pre_copy_to_and_fro_moves_the_route_with_exabgp_5(exabgp5_lab):
+    for timeline in to_and_fro(exabgp5_lab):
+        assert len(frozen(timeline)) == 1
+
+
+def test_the_route_stays_at_the_source_for_as_long_as_the_guest_dirties_what_was_copied(lab):
+    source, target = hosts(lab)
+    lab.order(VM, "dirty 32 200")
+    with recorded(lab, ends_on=target) as recording:
+        migration = lab.migration(VM, source, target, "--bandwidth", "64")
+        # The copy goes round and round: each iteration finds new pages that were written meanwhile.
+        for iteration in (2, 3, 4):
+            recording.wait(source, "ITERATION", iteration)
+        rungs, best = lab.announcers("tor", lab.topology.vm(VM).prefix)
+        assert (rungs[target], best) == ("standby", source)
+        lab.order(VM, "idle")
+        hurry(lab, source)
+        migration.succeed()
+    assert len(frozen(recording.timeline)) == 1
+
+
+def test_a_post_copy_moves_the_route_when_the_vm_moves_and_not_when_the_memory_has_followed(lab):
+    source, target = hosts(lab)
+    with recorded(lab, ends_on=target) as recording:
+        migration = lab.migration(VM, source, target, "--postcopy", *SLOWLY)
+        recording.wait(source, "ITERATION")
+        lab.virsh(source, "migrate-postcopy", VM)
+        resumed = recording.wait(target, "RESUMED", "POSTCOPY")
+        hurry(lab, source)
+        migration.succeed()
+    timeline = recording.timeline
+    assert timeline.lifecycle(source, "SUSPENDED", "POSTCOPY")
+    [arrived] = [at for at, rungs in timeline.rungs("tor") if rungs.get(target) == "arrived"][:1]
+    [followed] = timeline.lifecycle(target, "RESUMED", "MIGRATED")
+    assert resumed.at < followed.at
+    # The second RESUMED changes nothing any more.
+    assert arrived < followed.at
+
+
+def test_a_vm_that_returns_at_once_is_followed_back(lab):
+    first, second = hosts(lab)
+    with recorded(lab, ends_on=first) as recording:
+        lab.migrate(VM, first, second)
+        lab.migrate(VM, second, first)
+    # It had not settled: it went away from the best rung.
+    rungs = [rungs.get(second) for _, rungs in recording.timeline.rungs("tor")]
+    assert rungs[rungs.index("leaving") - 1] == "arrived"
+
+
+def test_a_tcp_connection_outlives_a_migration(lab):
+    source, target = hosts(lab)
+    talk = """
+import socket, sys
+connection = socket.create_connection((sys.argv[1], 7), timeout=60)
+for line in sys.stdin:
+    connection.sendall(line.encode())
+    print(connection.makefile().readline().strip(), flush=True)
+"""
+    client = subprocess.Popen(
+        [*lab.namespaces.enter("client"), "/usr/bin/python3", "-c", talk, lab.topology.vm(VM).address],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+    def echo(text):
+        client.stdin.write(f"{text}\n")
+        client.stdin.flush()
+        return client.stdout.readline().strip()
+
+    try:
+        assert echo("before") == "before"
+        # As often as an emulated guest on a busy machine can echo from user space without falling behind.
+        with recorded(lab, ends_on=target, protocol="udp", interval=20):
+            lab.migrate(VM, source, target)
+        assert echo("after") == "after"
+    finally:
+        client.kill()
+        client.wait()
