@@ -12,6 +12,8 @@ agent       roamd on a host
 lab         all of it together: up, start, migrate, on, down
 recording   what happened meanwhile, from every part, on one clock: a timeline
 judge       what must hold at every moment of a timeline
+account     what one migration was like, in figures and sentences
+picture     a timeline drawn for people, a lane for each node
 
 Everything runs in namespaces that end with the lab's first process. The machine's own libvirtd, BIRD, ExaBGP and
 network are not touched.

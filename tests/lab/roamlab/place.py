@@ -46,7 +46,7 @@ def create(name):
     try:
         path.mkdir(mode=0o755)
     except FileExistsError:
-        raise LabError(f"a lab {name} is up already; `lab down` ends it, --name makes another beside it") from None
+        raise LabError(f"a lab {name} is up already; `lab --name {name} down` ends it, another --name makes one beside it") from None
     fd = locked(path)
     if fd is None:
         raise LabError(f"another lab {name} is just coming up")
