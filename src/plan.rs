@@ -12,20 +12,23 @@
 //!   batch of a session leaves the route at the peer, although both are acknowledged and the table shows it gone.
 //!   Only where the wire echo has shown it, no repeat is needed.
 //!   Recent withdraws are repeated after each session-up for the same reason.
-//! - Switch-overs and withdraws overtake the mass of announcements, and at most [`WINDOW`] steps are open, so
-//!   that an urgent one never waits behind more than these.
+//! - Switch-overs and withdraws overtake the mass of announcements. Of a mass only so much is open as ExaBGP does in a
+//!   few hundredths of a second, and never more than [`WINDOW`] steps: an urgent one waits behind no more than these.
 
 mod entry;
+mod queue;
+mod window;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::route::{Attributes, NextHop, Prefix, Route, Routes, Rung};
-use entry::{Class, Entry, Held};
+use entry::{Entry, Held};
+use queue::Queue;
+use window::Window;
 
-/// How many steps may be open at a time.
-pub const WINDOW: usize = 25;
+pub use window::WINDOW;
 
 /// How long a withdraw is remembered, to be repeated when a session comes up.
 const RECENT: Duration = Duration::from_secs(120);
@@ -105,11 +108,11 @@ pub enum Progress<'a> {
 #[derive(Debug)]
 pub struct Plan {
     entries: BTreeMap<Prefix, Entry>,
-    queue: BTreeSet<(Class, u64, Prefix)>,
+    queue: Queue,
+    window: Window,
     /// When a queued prefix may be taken: withdraws to repeat, refused steps.
     later: BTreeSet<(Instant, Prefix)>,
     recent: BTreeMap<Prefix, (Instant, Option<Route>)>,
-    sequence: u64,
     open: usize,
     ready: bool,
     /// Prefixes of which nothing is wanted, held, or on its way out any more.
@@ -123,10 +126,10 @@ impl Plan {
     pub fn new(repeat: Option<Duration>) -> Self {
         Self {
             entries: BTreeMap::new(),
-            queue: BTreeSet::new(),
+            queue: Queue::default(),
+            window: Window::new(),
             later: BTreeSet::new(),
             recent: BTreeMap::new(),
-            sequence: 0,
             open: 0,
             ready: false,
             done: Vec::new(),
@@ -194,8 +197,8 @@ impl Plan {
     pub fn next(&mut self, now: Instant) -> Vec<Step> {
         let mut steps = Vec::new();
         self.release(now);
-        while self.ready && self.open < WINDOW {
-            let Some((_, _, prefix)) = self.queue.pop_first() else { break };
+        while self.ready && self.open < self.room() {
+            let Some(prefix) = self.queue.pop() else { break };
             let Some(entry) = self.entries.get_mut(&prefix) else { continue };
             entry.queued = None;
             match entry.step(prefix) {
@@ -204,6 +207,7 @@ impl Plan {
                         entry.last = Some(route.clone());
                     }
                     entry.open = Some(step.clone());
+                    entry.opened_at = Some(now);
                     entry.confirmed_at = None;
                     self.open += 1;
                     steps.push(step);
@@ -219,6 +223,9 @@ impl Plan {
         let Some(entry) = self.entries.get_mut(&prefix) else { return };
         let Some(step) = entry.open.take() else { return };
         self.open = self.open.saturating_sub(1);
+        if let Some(opened_at) = entry.opened_at.take() {
+            self.window.acknowledged(opened_at, now);
+        }
         match (outcome, step) {
             (Outcome::Acknowledged, Step::Announce(route)) => {
                 entry.failure = None;
@@ -293,10 +300,7 @@ impl Plan {
 
     /// The wanted routes that are acknowledged.
     pub fn announced(&self) -> impl Iterator<Item = &Route> + '_ {
-        self.entries.values().filter_map(|entry| match entry.progress() {
-            Progress::Announced(route) => Some(route),
-            Progress::Pending(_) | Progress::Failed(..) | Progress::Withdrawing { .. } => None,
-        })
+        self.entries.values().filter_map(Entry::announced)
     }
 
     /// Every prefix that is wanted, held, or on its way out.
@@ -320,6 +324,11 @@ impl Plan {
         self.push(prefix);
     }
 
+    /// How many steps may be open now: with less than that a mass keeps ExaBGP busy, and an urgent step goes out at once.
+    fn room(&self) -> usize {
+        if self.queue.is_urgent() { WINDOW } else { self.window.size() }
+    }
+
     /// Queues the prefix if there is something to do about it, forgets it if there is nothing left.
     fn enqueue(&mut self, prefix: Prefix) {
         let Some(entry) = self.entries.get_mut(&prefix) else { return };
@@ -334,15 +343,13 @@ impl Plan {
     fn push(&mut self, prefix: Prefix) {
         let Some(entry) = self.entries.get_mut(&prefix) else { return };
         let class = entry.class();
-        if let Some((queued_class, queued_sequence)) = entry.queued {
+        if let Some(place @ (queued_class, _)) = entry.queued {
             if queued_class <= class {
                 return;
             }
-            self.queue.remove(&(queued_class, queued_sequence, prefix));
+            self.queue.remove(place);
         }
-        self.sequence += 1;
-        entry.queued = Some((class, self.sequence));
-        self.queue.insert((class, self.sequence, prefix));
+        entry.queued = Some(self.queue.push(class, prefix));
     }
 
     /// Queues what has waited long enough.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::queue::{Class, Place};
 use super::{FoundRoute, Progress, Step};
 use crate::route::{Prefix, Route, Rung};
 
@@ -10,20 +11,6 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The longest wait before a refused step is tried again.
 const RETRY_MAX: Duration = Duration::from_secs(60);
-
-/// How urgent a step is; the smaller, the sooner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
-    /// A VM changes hosts, or changes rung: packets are lost meanwhile.
-    Switch,
-    /// A route is false.
-    Withdraw,
-    /// A withdraw is acknowledged, and may have had no effect. Of a mass that was withdrawn there are as many, and no
-    /// route that is false for certain waits behind them.
-    Repeat,
-    /// A route is missing.
-    Announce,
-}
 
 /// What ExaBGP is believed to hold for a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +37,10 @@ pub(super) struct Entry {
     pub(super) desired: Option<Route>,
     pub(super) held: Held,
     pub(super) open: Option<Step>,
+    /// When that was opened.
+    pub(super) opened_at: Option<Instant>,
     /// Its place in the queue.
-    pub(super) queued: Option<(Class, u64)>,
+    pub(super) queued: Option<Place>,
     pub(super) failure: Option<Failure>,
     /// Waits for this time before the step that is due is sent again.
     pub(super) not_before: Option<Instant>,
@@ -76,6 +65,7 @@ impl Entry {
             desired: None,
             held,
             open: None,
+            opened_at: None,
             queued: None,
             failure: None,
             not_before: None,
@@ -151,6 +141,13 @@ impl Entry {
 
     pub(super) fn is_done(&self) -> bool {
         self.desired.is_none() && self.open.is_none() && self.held == Held::Nothing && !self.withdrawn_once
+    }
+
+    pub(super) fn announced(&self) -> Option<&Route> {
+        match self.progress() {
+            Progress::Announced(route) => Some(route),
+            Progress::Pending(_) | Progress::Failed(..) | Progress::Withdrawing { .. } => None,
+        }
     }
 
     pub(super) fn progress(&self) -> Progress<'_> {

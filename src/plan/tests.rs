@@ -1,6 +1,7 @@
 //! What is sent, in which order, and what is believed of it.
 
 mod convergence;
+mod urgency;
 mod wire;
 
 use std::sync::Arc;
@@ -158,24 +159,6 @@ fn an_intent_that_is_taken_back_before_it_was_sent_sends_nothing() {
 }
 
 #[test]
-fn switch_overs_and_withdraws_overtake_the_mass() {
-    let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active)]);
-    acknowledge(&mut plan, now);
-    plan.want([], (10..=250).map(|number| route(number, Rung::Active)).collect());
-    assert_eq!(plan.next(now).len(), WINDOW);
-    plan.want([prefix(1)], vec![]);
-    plan.want([prefix(2)], vec![route(2, Rung::Leaving)]);
-    plan.want([prefix(3)], vec![route(3, Rung::Arrived)]);
-    for number in 10..14 {
-        plan.settled(prefix(number), Outcome::Acknowledged, now);
-    }
-    let expected = [announce(2, Rung::Leaving), announce(3, Rung::Arrived), withdraw(1, Some(Rung::Active))];
-    assert_eq!(plan.next(now)[..3], expected);
-}
-
-#[test]
 fn a_withdraw_is_repeated_once_with_the_attributes_last_announced() {
     let now = Instant::now();
     let mut plan = announced(now);
@@ -185,24 +168,6 @@ fn a_withdraw_is_repeated_once_with_the_attributes_last_announced() {
     assert!(plan.is_settled(), "a repeat that waits does not make a host unready");
     assert_eq!(acknowledge(&mut plan, later(now, 600)), [withdraw(1, Some(Rung::Active))]);
     assert_eq!((plan.next(later(now, 9_999)), plan.prefixes().count()), (Vec::new(), 0));
-}
-
-#[test]
-fn a_withdraw_overtakes_the_repeats_of_a_mass() {
-    let now = Instant::now();
-    let mut plan = ready();
-    let last = 2 * u8::try_from(WINDOW).unwrap();
-    plan.want([], (1..=last).map(|number| route(number, Rung::Active)).collect());
-    let settle = |plan: &mut Plan, now| while !acknowledge(plan, now).is_empty() {};
-    settle(&mut plan, now);
-    plan.want((1..last).map(prefix), Vec::new());
-    settle(&mut plan, now);
-    let due = later(now, 600);
-    // So many repeats are queued and open that the next ones wait.
-    assert_eq!(plan.next(due).len(), WINDOW);
-    plan.want([prefix(last)], Vec::new());
-    plan.settled(prefix(1), Outcome::Acknowledged, due);
-    assert_eq!(plan.next(due), [withdraw(last, Some(Rung::Active))]);
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! What goes out before what.
+
+use super::*;
+
+#[test]
+fn switch_overs_and_withdraws_overtake_the_mass() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.want([], (10..=250).map(|number| route(number, Rung::Active)).collect());
+    assert_eq!(plan.next(now).len(), WINDOW);
+    plan.want([prefix(1)], vec![]);
+    plan.want([prefix(2)], vec![route(2, Rung::Leaving)]);
+    plan.want([prefix(3)], vec![route(3, Rung::Arrived)]);
+    for number in 10..14 {
+        plan.settled(prefix(number), Outcome::Acknowledged, now);
+    }
+    // Withdraws and switch-overs take turns.
+    let expected = [announce(2, Rung::Leaving), withdraw(1, Some(Rung::Active)), announce(3, Rung::Arrived)];
+    assert_eq!(plan.next(now)[..3], expected);
+}
+
+#[test]
+fn a_withdraw_overtakes_the_repeats_of_a_mass() {
+    let now = Instant::now();
+    let mut plan = ready();
+    let last = 2 * u8::try_from(WINDOW).unwrap();
+    plan.want([], (1..=last).map(|number| route(number, Rung::Active)).collect());
+    let settle = |plan: &mut Plan, now| while !acknowledge(plan, now).is_empty() {};
+    settle(&mut plan, now);
+    plan.want((1..last).map(prefix), Vec::new());
+    settle(&mut plan, now);
+    let due = later(now, 600);
+    // So many repeats are queued and open that the next ones wait.
+    assert_eq!(plan.next(due).len(), WINDOW);
+    plan.want([prefix(last)], Vec::new());
+    plan.settled(prefix(1), Outcome::Acknowledged, due);
+    assert_eq!(plan.next(due), [withdraw(last, Some(Rung::Active))]);
+}
+
+#[test]
+fn a_withdraw_takes_turns_with_a_mass_of_vms_that_arrive() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.want([], (2..=200).map(|number| route(number, Rung::Arrived)).collect());
+    plan.want([prefix(1)], Vec::new());
+    let steps = plan.next(now);
+    assert_eq!(steps.iter().position(|step| step.prefix() == prefix(1)), Some(1));
+    assert_eq!(steps.len(), WINDOW);
+}
+
+#[test]
+fn an_urgent_step_goes_out_at_once_while_a_mass_waits_for_a_slow_exabgp() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.want([], (2..=200).map(|number| route(number, Rung::Active)).collect());
+    // A second a line.
+    let mut open: Vec<Step> = plan.next(now);
+    for second in 1..120 {
+        let now = later(now, second * 1_000);
+        plan.settled(open.remove(0).prefix(), Outcome::Acknowledged, now);
+        open.extend(plan.next(now));
+    }
+    assert!(open.len() < 5, "{} are open", open.len());
+    plan.want([prefix(1)], Vec::new());
+    assert_eq!(plan.next(later(now, 120_000)), [withdraw(1, Some(Rung::Active))]);
+}
