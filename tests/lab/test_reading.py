@@ -16,7 +16,8 @@ def test_a_time_is_read_to_the_microsecond():
 def test_birds_log_tells_of_rungs_best_routes_and_withdraws():
     lines = [
         "2026-11-22 22:37:02.694396 <TRACE> h2.ipv4 > added 198.51.100.10/32 0L 10G unicast",
-        "2026-11-22 22:37:02.694396 <INFO> SEEN h2 198.51.100.10/32 path (path 65101 65101) med 250 mark (lclist (65101, 82, 3))",
+        "2026-11-22 22:37:02.694396 <INFO> SEEN h2 198.51.100.10/32 path (path 65101 65101) med 250 "
+        "mark (lclist (65101, 82, 3))",
         "2026-11-22 22:37:02.694396 <INFO> SEEN h2 192.0.2.4/32 path (path 65101) med (void) mark (lclist )",
         "2026-11-22 22:37:02.694396 <INFO> BEST h2 198.51.100.10/32",
         "2026-11-22 22:37:02.694396 <TRACE> h1.ipv4 > removed 198.51.100.10/32 0L 9G unicast",

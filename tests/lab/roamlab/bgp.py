@@ -35,7 +35,8 @@ protocol pipe record {
   peer table seen;
   import none;
   export filter {
-    if source = RTS_BGP then print "SEEN ", proto, " ", net, " path ", bgp_path, " med ", bgp_med, " mark ", bgp_large_community;
+    if source = RTS_BGP then
+      print "SEEN ", proto, " ", net, " path ", bgp_path, " med ", bgp_med, " mark ", bgp_large_community;
     accept;
   };
 }
@@ -79,8 +80,8 @@ def start_bird(namespaces, lab, router):
     """Starts BIRD with a session to each neighbor that has an AS; its process."""
     directory = lab.path / router.name
     text = filled(DEPLOY / "bird/tor.conf.in", {
-        "TOR_ADDRESS": lab.topology.loopback(router.name), "LEADS_TO": "", "SERVICE_V4": SERVICE_V4, "SERVICE_V6": SERVICE_V6,
-        "LOOPBACKS": LOOPBACKS,
+        "TOR_ADDRESS": lab.topology.loopback(router.name), "LEADS_TO": "", "LOOPBACKS": LOOPBACKS,
+        "SERVICE_V4": SERVICE_V4, "SERVICE_V6": SERVICE_V6,
     })
     for end in lab.topology.ends(router.name):
         peer = lab.topology.node(end.peer)
@@ -99,7 +100,7 @@ def start_bird(namespaces, lab, router):
 
 
 class Route(NamedTuple):
-    """A route as a router knows it: from which neighbor, on which rung (None: no mark of roamd's), and whether it is the best."""
+    """A route as a router knows it; rung None: it has no mark of roamd's."""
 
     neighbor: str
     rung: str | None

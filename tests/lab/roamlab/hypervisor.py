@@ -32,7 +32,7 @@ DAEMON = {
     "log_outputs": "3:stderr",
 }
 
-# No privileges, labels, cgroups or namespaces of libvirt's own: those of the lab are enough, and a diskless guest needs none.
+# No users, labels, cgroups or namespaces of libvirt's own: those of the lab are enough for a guest without a disk.
 QEMU = {
     "user": "root",
     "group": "root",
@@ -61,7 +61,8 @@ def socket(directory):
 
 def accounts():
     """The machine's users and groups with those that libvirtd insists on, although nothing runs under them here."""
-    for name, line in (("passwd", "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin"), ("group", "libvirt-qemu:x:64055:")):
+    lines = {"passwd": "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin", "group": "libvirt-qemu:x:64055:"}
+    for name, line in lines.items():
         text = Path("/etc", name).read_text()
         yield name, text if "libvirt-qemu:" in text else f"{text}{line}\n"
 
@@ -93,8 +94,8 @@ def start(namespaces, host, directory):
 
 def capabilities():
     """Where the answers of QEMU to libvirt's probing are kept: 15 s of asking, the same for all labs."""
-    versions = subprocess.run(
-        ["dpkg-query", "-W", "libvirt-daemon", "libvirt-daemon-driver-qemu", "qemu-system-x86"], capture_output=True, check=True)
+    packages = ["libvirt-daemon", "libvirt-daemon-driver-qemu", "qemu-system-x86"]
+    versions = subprocess.run(["dpkg-query", "-W", *packages], capture_output=True, check=True)
     return CACHE / f"capabilities-{hashlib.sha256(versions.stdout).hexdigest()[:16]}"
 
 

@@ -21,8 +21,10 @@ from .topology import LabError
 SOURCE = Path(__file__).parent / "guest"
 BUSYBOX = Path("/bin/busybox")
 # In the order in which they are loaded.
-MODULES = ("failover", "net_failover", "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
-           "virtio_net")
+MODULES = (
+    "failover", "net_failover", "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+    "virtio_net",
+)
 
 
 class Image(NamedTuple):

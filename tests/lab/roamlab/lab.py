@@ -172,7 +172,8 @@ class Lab:
     def announcers(self, router, prefix):
         """What each neighbor announces at a router: {neighbor: rung}, and the best of them."""
         routes = self.routes(router, prefix)
-        return {route.neighbor: route.rung for route in routes}, next((route.neighbor for route in routes if route.best), None)
+        best = next((route.neighbor for route in routes if route.best), None)
+        return {route.neighbor: route.rung for route in routes}, best
 
     # -------------------------------------------------------------------------------------------------- VMs
 
@@ -229,11 +230,12 @@ class Lab:
     def throttle(self, host, towards, rate):
         """Slows down what one host sends to another, and nothing else that it sends; rate as in tc(8), as `20mbit`."""
         [uplink] = self.topology.ends(host)
+        address = self.topology.address(towards)
         self.namespaces.run(host, "sh", "-ec", f"""
             tc qdisc add dev {uplink.peer} root handle 1: htb default 1
             tc class add dev {uplink.peer} parent 1: classid 1:1 htb rate 10gbit
             tc class add dev {uplink.peer} parent 1: classid 1:2 htb rate {rate}
-            tc filter add dev {uplink.peer} parent 1: protocol ip u32 match ip dst {self.topology.address(towards)}/32 flowid 1:2
+            tc filter add dev {uplink.peer} parent 1: protocol ip u32 match ip dst {address}/32 flowid 1:2
         """)
 
     def unthrottle(self, host):

@@ -101,8 +101,8 @@ class Namespaces:
             [*self.enter(node), *map(str, command)], capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT,
             input=input, stdin=subprocess.DEVNULL if input is None else None)
         if check and done.returncode != 0:
-            words = shlex.join(map(str, command))
-            raise LabError(f"{node or 'lab'}: {words}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()}")
+            words, said = shlex.join(map(str, command)), (done.stderr or done.stdout).strip()
+            raise LabError(f"{node or 'lab'}: {words}: exit status {done.returncode}: {said}")
         return done
 
     def start(self, node, command, log, errors=None, environment=None):

@@ -2,9 +2,10 @@
 
     probe.py icmp|udp ADDRESS INTERVAL_MS FILE
 
-Runs inside the client until SIGTERM, waits a second at most for answers that are still due, and writes FILE: {"sent":
-[ns...], "received": [ns or null...], "unreachable": [[ns, sender, type, code]...]}. Times are those of the real-time clock; received ones are the kernel's. A probe that could
-not be sent in its turn, because this program did not get the processor, is left out and not sent late.
+Runs inside the client until SIGTERM, waits a second at most for answers that are still due, and writes FILE:
+{"sent": [ns...], "received": [ns or null...], "unreachable": [[ns, sender, type, code]...]}. Times are those of the
+real-time clock; received ones are the kernel's. A probe that could not be sent in its turn, because this program did not
+get the processor, is left out and not sent late.
 """
 
 import json

@@ -131,9 +131,9 @@ class Recording:
         self.state = list(self.present_state())
         self.executing = self.watch.executing(self.vm.name)
         self.found = self.lab.path / self.client / f"probe-{self.began}.json"
+        program = ["/usr/bin/python3", Path(__file__).with_name("probe.py")]
         self.probe = self.lab.namespaces.start(
-            self.client,
-            ["/usr/bin/python3", Path(__file__).with_name("probe.py"), self.protocol, self.vm.address, self.interval, self.found],
+            self.client, [*program, self.protocol, self.vm.address, self.interval, self.found],
             self.lab.path / self.client / "probe.log")
         return self
 

@@ -153,7 +153,8 @@ class Timeline:
 
     def best(self, router, kind=Best):
         """The neighbor that a router prefers, or with Forwards forwards to, each with the time from which on."""
-        changes = [(entry.at, entry.neighbor) for entry in self.of(kind) if (entry.router, entry.prefix) == (router, self.prefix)]
+        changes = [(entry.at, entry.neighbor) for entry in self.of(kind)
+                   if (entry.router, entry.prefix) == (router, self.prefix)]
         return changes or [(self.began, None)]
 
     def routers(self):
