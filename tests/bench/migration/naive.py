@@ -3,8 +3,7 @@
 
     naive.py VM ADDRESS
 
-ExaBGP runs it as its API process on each host. Beside it stands ../naive.py, which plays another part: it does as much
-work as roamd, to compare speed.
+ExaBGP runs it as its API process on each host.
 """
 
 import sys
