@@ -97,6 +97,10 @@ pub struct Keep {
     pub prefix: Prefix,
     /// Number of the rung on which it stands, 0 (best) to 4; `None`: it is being withdrawn.
     pub rung: Option<u32>,
+    /// What to tell ExaBGP when the agent has left and does not come back at once, in lines without their ends. Empty: the
+    /// route stays as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demotion: Vec<String>,
     /// The last will: what to tell ExaBGP when no agent comes back in time, in lines without their ends. Empty:
     /// the route stays as it is.
     pub will: Vec<String>,

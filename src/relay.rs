@@ -20,11 +20,11 @@ mod wills;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::exabgp::{Lines, Reply};
 use crate::link::{self, Hello, LinkError, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
-use ledger::Change;
+use ledger::{Change, Stage};
 use wills::Wills;
 
 pub use ledger::Ledger;
@@ -54,6 +54,8 @@ pub struct Relay {
     wills: Wills,
     /// When the agent's last heartbeat came, or when this relay began.
     heard_at: Instant,
+    /// When the agent left, or when this relay began; `None` while one is there.
+    left_at: Option<Instant>,
     /// Events that were not passed on over the present link.
     skipped: u64,
     /// The last event was not.
@@ -95,6 +97,8 @@ pub enum Notice {
     AgentLeft(String),
     /// The agent can't be understood; told once.
     AgentRefused(String),
+    /// The agent did not come back at once: so many routes are lowered to `active` now.
+    AgentStaysAway(usize),
     /// No heartbeat came in time: so many wills are carried out now.
     LeaseEnded(usize),
     /// They are, and ExaBGP refused so many of their lines.
@@ -112,6 +116,9 @@ impl Relay {
 
     /// The most bytes that wait for ExaBGP: many times what an agent may have outstanding.
     pub const MAX_TO_EXABGP: usize = 4 << 20;
+
+    /// How long an agent may be away before it counts as gone: a restart takes less.
+    pub const RESTART: Duration = Duration::from_secs(1);
 
     /// The most neighbors whose state is kept, and the longest state.
     const MAX_STATES: usize = 1_024;
@@ -133,6 +140,7 @@ impl Relay {
             ledger,
             wills: Wills::default(),
             heard_at: now,
+            left_at: Some(now),
             skipped: 0,
             skipping: false,
             refused: None,
@@ -172,13 +180,18 @@ impl Relay {
 
     /// When [`Self::tick`] has something to do if nothing else happens before.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.wills.is_idle() { self.lease_ends() } else { self.wills.deadline() }
+        if self.wills.is_idle() { self.next_stage().map(|(at, _)| at) } else { self.wills.deadline() }
     }
 
-    /// When the last wills are due, if there are any.
-    fn lease_ends(&self) -> Option<Instant> {
-        let lease = self.ledger.lease()?;
-        if self.ledger.due() == 0 { None } else { self.heard_at.checked_add(lease) }
+    /// When demotions or last wills are due, if there are any.
+    fn next_stage(&self) -> Option<(Instant, Stage)> {
+        let left = self.left_at.map(|at| (at + Self::RESTART, Stage::Left));
+        let lease = self.ledger.lease().and_then(|lease| self.heard_at.checked_add(lease));
+        [left, lease.map(|at| (at, Stage::LeaseEnded))]
+            .into_iter()
+            .flatten()
+            .filter(|(_, stage)| self.ledger.due(*stage) > 0)
+            .min_by_key(|(at, _)| *at)
     }
 
     /// Time passed; needed at [`Self::deadline`] only.
@@ -186,22 +199,31 @@ impl Relay {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if self.wills.is_idle() {
-            self.effects.notices.push(Notice::LeaseEnded(self.ledger.due()));
-            // An agent that hangs counts as gone. Its own commands are settled by the fence.
-            self.give_up("the agent sent no heartbeat for its lease");
-            self.fence(now);
-        } else if self.to_exabgp().is_empty() {
-            self.effects.notices.push(Notice::ExabgpSilent);
-            self.fence(now);
-        } else {
+        match (self.wills.stage(), self.next_stage()) {
+            (None, Some((_, stage))) => {
+                let due = self.ledger.due(stage);
+                match stage {
+                    Stage::Left => self.effects.notices.push(Notice::AgentStaysAway(due)),
+                    Stage::LeaseEnded => {
+                        self.effects.notices.push(Notice::LeaseEnded(due));
+                        // An agent that hangs counts as gone. Its own commands are settled by the fence.
+                        self.give_up("the agent sent no heartbeat for its lease", now);
+                    }
+                }
+                self.fence(stage, now);
+            }
+            (None, None) => {}
+            (Some(stage), _) if self.to_exabgp().is_empty() => {
+                self.effects.notices.push(Notice::ExabgpSilent);
+                self.fence(stage, now);
+            }
             // It does not even read; asking again would only pile up.
-            self.wills.wait(now);
+            (Some(_), _) => self.wills.wait(now),
         }
     }
 
-    fn fence(&mut self, now: Instant) {
-        let text = self.wills.fence(now);
+    fn fence(&mut self, stage: Stage, now: Instant) {
+        let text = self.wills.fence(stage, now);
         self.to_exabgp.buffer().extend_from_slice(text.as_bytes());
     }
 
@@ -211,7 +233,7 @@ impl Relay {
         lines.feed(bytes, |line| self.line(line.filter(|line| line.len() <= link::MAX_LINE), now));
         self.from_exabgp = lines;
         if self.to_agent().len() > Self::MAX_TO_AGENT {
-            self.give_up("the agent does not read");
+            self.give_up("the agent does not read", now);
         }
     }
 
@@ -239,10 +261,10 @@ impl Relay {
             Link::None | Link::Silent | Link::Refused => {
                 let next = self.wills.answer(&reply, &mut self.ledger, now);
                 self.to_exabgp.buffer().extend_from_slice(next.write.as_bytes());
-                if let Some(prefix) = next.willed {
-                    link::encode(&Change::Willed(prefix), &mut self.effects.journal);
+                if let Some(done) = next.done {
+                    link::encode(&done, &mut self.effects.journal);
                 }
-                if let Some((told, refused)) = next.finished {
+                if let Some((Stage::LeaseEnded, told, refused)) = next.finished {
                     self.effects.notices.push(Notice::WillsTold(told, refused));
                 }
             }
@@ -259,8 +281,9 @@ impl Relay {
     }
 
     /// The connection has ended; `reason` says how that showed.
-    pub fn unlinked(&mut self, reason: &str) {
+    pub fn unlinked(&mut self, reason: &str, now: Instant) {
         if self.link == Link::Open {
+            self.left_at = Some(now);
             let skipped = match self.skipped {
                 0 => String::new(),
                 skipped => format!("; {skipped} events were not passed on"),
@@ -271,10 +294,10 @@ impl Relay {
         self.to_agent.clear();
     }
 
-    fn give_up(&mut self, reason: &str) {
+    fn give_up(&mut self, reason: &str, now: Instant) {
         if self.link != Link::None {
             self.effects.unlink = true;
-            self.unlinked(reason);
+            self.unlinked(reason, now);
         }
     }
 
@@ -306,7 +329,7 @@ impl Relay {
             }
             (Link::None | Link::Silent | Link::Open | Link::Refused, Ok(_) | Err(_)) => {
                 self.refuse("it sent something that is no message of the link".to_owned());
-                self.give_up("the agent can't be understood");
+                self.give_up("the agent can't be understood", now);
             }
         }
     }
@@ -326,6 +349,7 @@ impl Relay {
 
     fn open(&mut self, welcome: &Welcome, now: Instant) {
         self.link = Link::Open;
+        self.left_at = None;
         self.refused = None;
         self.wills.stop();
         // What an earlier agent asked, and what was left of the wills: this one finds out for itself.
@@ -347,13 +371,13 @@ impl Relay {
                 self.to_exabgp.buffer().extend_from_slice(text.as_bytes());
                 if self.to_exabgp().len() > Self::MAX_TO_EXABGP {
                     self.to_exabgp.abandon();
-                    self.give_up("ExaBGP does not read, and the agent sends more and more");
+                    self.give_up("ExaBGP does not read, and the agent sends more and more", now);
                 }
             }
             ToRelay::Keep(keep) => self.change(&Change::Keep(keep)),
             ToRelay::Forget(prefix) => self.change(&Change::Forget(prefix)),
             ToRelay::Heartbeat { lease_ms } => self.beat(lease_ms, now),
-            ToRelay::Welcome(_) => self.give_up("the agent greeted twice"),
+            ToRelay::Welcome(_) => self.give_up("the agent greeted twice", now),
         }
     }
 

@@ -151,13 +151,24 @@ pub struct Route {
     /// agent; `None` where it stands there or below already.
     #[serde(skip)]
     pub unsure: Option<Arc<Attributes>>,
+    /// The attributes of the same route on the rung `active`, to which a relay lowers it as soon as it is left without an
+    /// agent; `None` unless it stands on `arrived`.
+    #[serde(skip)]
+    pub settled: Option<Arc<Attributes>>,
 }
 
 impl Route {
     /// The route as it is to stand when nobody can tell any more whether its VM executes here.
     pub fn last_will(&self) -> Option<Self> {
         let attributes = self.unsure.clone()?;
-        Some(Self { rung: Rung::Unsure, attributes, unsure: None, ..self.clone() })
+        Some(Self { rung: Rung::Unsure, attributes, unsure: None, settled: None, ..self.clone() })
+    }
+
+    /// The route as it is to stand when nobody is there who would take it down at a switch-over: `arrived` would tie with
+    /// the `arrived` of the host to which the VM goes next.
+    pub fn demotion(&self) -> Option<Self> {
+        let attributes = self.settled.clone()?;
+        Some(Self { rung: Rung::Active, attributes, settled: None, ..self.clone() })
     }
 
     /// The same route with a MED that differs by one, so that ExaBGP sends it: a VM that executes here is preferred no less,

@@ -43,6 +43,7 @@ fn route(to: &str, rung: Rung, prepends: u8) -> Route {
         next_hop: NextHop::Address(next_hop.parse().unwrap()),
         attributes: Arc::new(attributes),
         unsure: None,
+        settled: None,
     }
 }
 

@@ -38,5 +38,6 @@ pub(super) fn route(prefix: Prefix, attributes: Attributes) -> Route {
         next_hop: NextHop::Own,
         attributes: Arc::new(attributes),
         unsure: None,
+        settled: None,
     }
 }

@@ -22,11 +22,9 @@ fn to_relay() -> impl Strategy<Value = ToRelay> {
     prop_oneof![
         any::<u64>().prop_map(|lease_ms| ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms })),
         "(?s).*".prop_map(ToRelay::Commands),
-        (proptest::option::of(0_u32..5), texts).prop_map(|(rung, will)| ToRelay::Keep(Keep {
-            prefix: prefix(),
-            rung,
-            will
-        })),
+        (proptest::option::of(0_u32..5), texts.clone(), texts).prop_map(|(rung, demotion, will)| {
+            ToRelay::Keep(Keep { prefix: prefix(), rung, demotion, will })
+        }),
         Just(ToRelay::Forget(prefix())),
         any::<u64>().prop_map(|lease_ms| ToRelay::Heartbeat { lease_ms }),
     ]

@@ -28,6 +28,7 @@ impl Mobility {
         let on = |rung| Arc::new(bgp.ladder.attributes(rung, &vm.attributes, &bgp.attributes));
         let attributes = on(rung);
         let unsure = (rung < Rung::Unsure).then(|| on(Rung::Unsure));
+        let settled = (rung == Rung::Arrived).then(|| on(Rung::Active));
         let prefixes = vm.service_ips.iter().filter(|prefix| self.is_allowed(**prefix));
         prefixes
             .filter_map(|prefix| {
@@ -38,6 +39,7 @@ impl Mobility {
                     next_hop: self.next_hop(*prefix)?,
                     attributes: Arc::clone(&attributes),
                     unsure: unsure.clone(),
+                    settled: settled.clone(),
                 })
             })
             .collect()

@@ -174,12 +174,12 @@ impl Held {
         match self {
             Self::Nothing | Self::Unknown => false,
             // Which VM a route belongs to is not on the wire.
-            // The last will is not either, but a relay is told of it with the announce, which ExaBGP does not pass
-            // on where nothing else has changed.
+            // What a relay makes of it is not either, but it is told of that with the announce, which ExaBGP does not
+            // pass on where nothing else has changed.
             Self::Route(held) => {
                 held.next_hop == route.next_hop
                     && held.attributes == route.attributes
-                    && held.unsure == route.unsure
+                    && (&held.unsure, &held.settled) == (&route.unsure, &route.settled)
             }
             Self::Found(found) => {
                 let mut attributes = found.attributes.clone();

@@ -25,6 +25,7 @@ fn route(number: u8, rung: Rung) -> Route {
         next_hop: NextHop::Own,
         attributes: Arc::new(ladder.attributes(rung, &none, &none)),
         unsure: None,
+        settled: None,
     }
 }
 

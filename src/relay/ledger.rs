@@ -19,20 +19,48 @@ const FORMAT: u32 = 1;
 pub struct Ledger {
     entries: BTreeMap<Prefix, Entry>,
     lease: Option<Duration>,
-    /// Entries whose will is not empty and not carried out.
-    due: usize,
+    /// How many entries are due in each [`Stage`].
+    due: [usize; 2],
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// How long the agent has been gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// For longer than a restart takes: demotions are due.
+    Left,
+    /// For longer than its lease: last wills are due.
+    LeaseEnded,
+}
+
+impl Stage {
+    const ALL: [Self; 2] = [Self::Left, Self::LeaseEnded];
+
+    /// The change that says that a prefix's lines were carried out.
+    pub(super) const fn done(self, prefix: Prefix) -> Change {
+        match self {
+            Self::Left => Change::Demoted(prefix),
+            Self::LeaseEnded => Change::Willed(prefix),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     rung: Option<u32>,
+    demotion: Vec<String>,
     will: Vec<String>,
-    willed: bool,
+    /// What was carried out last.
+    done: Option<Stage>,
 }
 
 impl Entry {
-    fn is_due(&self) -> bool {
-        !self.willed && !self.will.is_empty()
+    /// The lines that are due.
+    fn due(&self, stage: Stage) -> &[String] {
+        match (stage, self.done) {
+            (Stage::Left, None) => &self.demotion,
+            (Stage::LeaseEnded, None | Some(Stage::Left)) => &self.will,
+            (_, Some(Stage::Left | Stage::LeaseEnded)) => &[],
+        }
     }
 }
 
@@ -44,6 +72,8 @@ pub(super) enum Change {
     LeaseMs(u64),
     /// Stands, or is about to go.
     Keep(Keep),
+    /// Its demotion was carried out.
+    Demoted(Prefix),
     /// Its last will was carried out.
     Willed(Prefix),
     /// Is gone.
@@ -81,40 +111,48 @@ impl Ledger {
         if let Some(lease) = self.lease {
             link::encode(&Change::LeaseMs(link::millis(lease)), &mut out);
         }
-        for (&prefix, Entry { rung, will, willed }) in &self.entries {
-            let keep = Keep { prefix, rung: *rung, will: will.clone() };
+        for (&prefix, Entry { rung, demotion, will, done }) in &self.entries {
+            let keep = Keep { prefix, rung: *rung, demotion: demotion.clone(), will: will.clone() };
             link::encode(&Change::Keep(keep), &mut out);
-            if *willed {
-                link::encode(&Change::Willed(prefix), &mut out);
+            if let Some(stage) = done {
+                link::encode(&stage.done(prefix), &mut out);
             }
         }
         out
     }
 
     pub(super) fn apply(&mut self, change: &Change) {
-        let is_due =
-            |ledger: &Self, prefix| usize::from(ledger.entries.get(prefix).is_some_and(Entry::is_due));
         match change {
             Change::LeaseMs(lease_ms) => self.lease = Some(Duration::from_millis(*lease_ms)),
-            Change::Keep(Keep { prefix, rung, will }) => {
-                self.due -= is_due(self, prefix);
+            Change::Keep(Keep { prefix, rung, demotion, will }) => {
                 // A will goes to ExaBGP as it is: one line that can't be two, in ASCII.
                 let fits = |line: &&String| line.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-                let will = will.iter().filter(fits).cloned().collect();
-                self.entries.insert(*prefix, Entry { rung: *rung, will, willed: false });
-                self.due += is_due(self, prefix);
+                let fitting = |lines: &[String]| lines.iter().filter(fits).cloned().collect();
+                let (demotion, will) = (fitting(demotion), fitting(will));
+                self.replace(*prefix, Some(Entry { rung: *rung, demotion, will, done: None }));
             }
-            Change::Willed(prefix) => {
-                self.due -= is_due(self, prefix);
-                if let Some(entry) = self.entries.get_mut(prefix) {
-                    entry.willed = true;
-                }
-            }
-            Change::Forget(prefix) => {
-                self.due -= is_due(self, prefix);
-                self.entries.remove(prefix);
-            }
+            Change::Demoted(prefix) => self.done(*prefix, Stage::Left),
+            Change::Willed(prefix) => self.done(*prefix, Stage::LeaseEnded),
+            Change::Forget(prefix) => self.replace(*prefix, None),
         }
+    }
+
+    fn done(&mut self, prefix: Prefix, stage: Stage) {
+        if let Some(entry) = self.entries.get(&prefix).cloned() {
+            self.replace(prefix, Some(Entry { done: Some(stage), ..entry }));
+        }
+    }
+
+    fn replace(&mut self, prefix: Prefix, entry: Option<Entry>) {
+        for (due, stage) in self.due.iter_mut().zip(Stage::ALL) {
+            let is_due = |entry: &Entry| !entry.due(stage).is_empty();
+            *due += usize::from(entry.as_ref().is_some_and(is_due));
+            *due -= usize::from(self.entries.get(&prefix).is_some_and(is_due));
+        }
+        match entry {
+            Some(entry) => self.entries.insert(prefix, entry),
+            None => self.entries.remove(&prefix),
+        };
     }
 
     /// How long the agent may be silent; `None`: none was ever heard.
@@ -122,21 +160,26 @@ impl Ledger {
         self.lease
     }
 
-    /// How many wills are still to be carried out.
-    pub(super) const fn due(&self) -> usize {
-        self.due
+    /// How many prefixes are due in a stage.
+    pub(super) const fn due(&self, stage: Stage) -> usize {
+        match (stage, self.due) {
+            (Stage::Left, [due, _]) | (Stage::LeaseEnded, [_, due]) => due,
+        }
     }
 
-    /// The wills that are still to be carried out.
-    pub(super) fn wills(&self) -> impl Iterator<Item = (Prefix, &[String])> {
-        let due = self.entries.iter().filter(|(_, entry)| entry.is_due());
-        due.map(|(prefix, entry)| (*prefix, entry.will.as_slice()))
+    /// The lines that are due in a stage.
+    pub(super) fn lines(&self, stage: Stage) -> impl Iterator<Item = (Prefix, &[String])> {
+        let lines = self.entries.iter().map(move |(prefix, entry)| (*prefix, entry.due(stage)));
+        lines.filter(|(_, lines)| !lines.is_empty())
     }
 
     /// Everything, for the agent.
     pub(super) fn held(&self) -> impl Iterator<Item = Held> {
-        let held =
-            |(&prefix, entry): (&Prefix, &Entry)| Held { prefix, rung: entry.rung, willed: entry.willed };
+        let held = |(&prefix, entry): (&Prefix, &Entry)| Held {
+            prefix,
+            rung: entry.rung,
+            willed: entry.done == Some(Stage::LeaseEnded),
+        };
         self.entries.iter().map(held)
     }
 

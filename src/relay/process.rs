@@ -170,7 +170,7 @@ impl Shell {
             }
         }
         if let Some(reason) = ended {
-            self.relay.unlinked(&reason);
+            self.relay.unlinked(&reason, Instant::now());
             self.link = Link::Down(Instant::now() + AGAIN);
         }
     }
@@ -197,6 +197,9 @@ fn log(notice: Notice) {
         Notice::AgentCame => info!("the agent is connected"),
         Notice::AgentLeft(reason) => warn!(%reason, "the agent's link has ended; it is waited for"),
         Notice::AgentRefused(reason) => warn!(%reason, "the agent is refused"),
+        Notice::AgentStaysAway(routes) => {
+            info!(routes, "the agent stays away: routes of VMs that have just arrived are lowered to active");
+        }
         Notice::LeaseEnded(wills) => {
             warn!(wills, "the agent's lease has ended: routes that nobody vouches for fall to unsure");
         }

@@ -1,6 +1,7 @@
 //! The relay on a virtual clock, between an agent and an ExaBGP that are played here.
 
 mod anything;
+mod demotion;
 
 use std::time::Duration;
 
@@ -73,8 +74,12 @@ impl Bench {
     }
 
     fn keep(&mut self, number: u32, will: &[String]) {
-        let keep = Keep { prefix: prefix(number), rung: Some(1), will: will.to_vec() };
+        let keep = Keep { prefix: prefix(number), rung: Some(1), demotion: Vec::new(), will: will.to_vec() };
         self.send(&ToRelay::Keep(keep));
+    }
+
+    fn dies(&mut self) {
+        self.relay.unlinked("it died", self.now);
     }
 
     fn says(&mut self, text: &str) {
@@ -148,7 +153,7 @@ fn a_new_agent_hears_what_stands() {
     bench.keep(2, &[]);
     bench.keep(3, &[]);
     bench.send(&ToRelay::Forget(prefix(2)));
-    bench.relay.unlinked("it died");
+    bench.dies();
     bench.greet();
     let held = |number| Held { prefix: prefix(number), rung: Some(1), willed: false };
     assert_eq!(bench.at_agent()[1..], [ToAgent::Holds(vec![held(1), held(3)])]);
@@ -168,7 +173,7 @@ fn heartbeats_hold_the_wills_back_and_silence_carries_them_out_behind_a_fence() 
         bench.pass(LEASE / 4);
         bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE) });
     }
-    bench.relay.unlinked("it died");
+    bench.dies();
     bench.pass(ALMOST);
     assert_eq!(bench.at_exabgp(), [""; 0]);
     bench.pass(Duration::from_millis(1));
@@ -276,7 +281,12 @@ fn a_respawned_relay_begins_the_lease_anew_and_tells_only_what_was_not_told() {
     for number in 0..2 {
         bench.keep(number, &[will(number)]);
     }
-    bench.send(&ToRelay::Keep(Keep { prefix: prefix(1), rung: Some(1), will: vec![will(1)] }));
+    bench.send(&ToRelay::Keep(Keep {
+        prefix: prefix(1),
+        rung: Some(1),
+        demotion: Vec::new(),
+        will: vec![will(1)],
+    }));
     let mut text = Ledger::default().text("41-1000-boot");
     text.extend(&bench.journal);
     link::encode(&Change::Willed(prefix(0)), &mut text);
@@ -334,7 +344,7 @@ fn an_agent_of_another_release_hears_our_version_and_is_refused_once_in_words() 
         bench.relay.received(b"{\"welcome\":{\"protocol\":2,\"lease\":\"another kind\"}}\n", bench.now);
         bench.effects();
         assert!(matches!(&bench.at_agent()[..], [ToAgent::Hello(Hello { protocol: PROTOCOL, .. })]));
-        bench.relay.unlinked("it closed its socket");
+        bench.relay.unlinked("it closed its socket", bench.now);
     }
     let [Notice::AgentRefused(reason)] = &bench.notices[..] else { panic!("{:?}", bench.notices) };
     assert!(reason.contains("different releases"), "{reason}");

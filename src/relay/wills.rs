@@ -1,14 +1,14 @@
-//! Carrying out the last wills, while no agent is there. Pure.
+//! Carrying out what the agent left to be done, demotions and last wills, while none is there. Pure.
 //!
 //! First a fence, `show neighbor summary`, which ExaBGP answers after everything that the agent had asked: commands
-//! for one prefix that meet in one of ExaBGP's batches may end in the wrong order. Then the wills, in chunks that
+//! for one prefix that meet in one of ExaBGP's batches may end in the wrong order. Then the lines, in chunks that
 //! are acknowledged before the next one goes out, so that a returning agent never waits long. What is outstanding
 //! when it returns is dropped by the fence that its session begins with.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::ledger::{Change, Ledger};
+use super::ledger::{Change, Ledger, Stage};
 use crate::exabgp::Reply;
 use crate::route::Prefix;
 
@@ -18,10 +18,12 @@ const CHUNK: usize = 25;
 /// How long ExaBGP may owe an answer before it is asked again.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How far the wills are carried out.
+/// How far they are carried out.
 #[derive(Debug, Default)]
 pub(super) struct Wills {
     phase: Phase,
+    /// Which of them.
+    stage: Option<Stage>,
     told: usize,
     refused: usize,
 }
@@ -42,10 +44,10 @@ enum Phase {
 pub(super) struct Next {
     /// Lines for ExaBGP.
     pub(super) write: String,
-    /// A will that is carried out.
-    pub(super) willed: Option<Prefix>,
-    /// All are: how many, and how many lines ExaBGP refused.
-    pub(super) finished: Option<(usize, usize)>,
+    /// That a prefix's lines are carried out.
+    pub(super) done: Option<Change>,
+    /// All are: of which stage, how many, and how many lines ExaBGP refused.
+    pub(super) finished: Option<(Stage, usize, usize)>,
 }
 
 impl Wills {
@@ -61,8 +63,14 @@ impl Wills {
         }
     }
 
+    /// The stage that is under way.
+    pub(super) const fn stage(&self) -> Option<Stage> {
+        self.stage
+    }
+
     /// Begins, or begins again. Gives what to write.
-    pub(super) fn fence(&mut self, now: Instant) -> &'static str {
+    pub(super) fn fence(&mut self, stage: Stage, now: Instant) -> &'static str {
+        self.stage = Some(stage);
         self.phase = Phase::Fencing { header: false, since: now };
         "show neighbor summary\n"
     }
@@ -93,8 +101,10 @@ impl Wills {
                     && lines.front() != Some(&prefix)
                 {
                     self.told += 1;
-                    ledger.apply(&Change::Willed(prefix));
-                    next.willed = Some(prefix);
+                    next.done = self.stage.map(|stage| stage.done(prefix));
+                    if let Some(done) = &next.done {
+                        ledger.apply(done);
+                    }
                 }
                 if lines.is_empty() {
                     self.tell(ledger, now, &mut next);
@@ -107,8 +117,9 @@ impl Wills {
 
     /// The next chunk, if one is left.
     fn tell(&mut self, ledger: &Ledger, now: Instant, next: &mut Next) {
+        let Some(stage) = self.stage else { return };
         let mut lines = VecDeque::new();
-        for (prefix, will) in ledger.wills() {
+        for (prefix, will) in ledger.lines(stage) {
             if !lines.is_empty() && lines.len() + will.len() > CHUNK {
                 break;
             }
@@ -119,7 +130,7 @@ impl Wills {
             }
         }
         if lines.is_empty() {
-            next.finished = Some((self.told, self.refused));
+            next.finished = Some((stage, self.told, self.refused));
             self.stop();
         } else {
             self.phase = Phase::Telling { lines, since: now };

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-use crate::agreement::{ACTIVE, STANDBY, UNSURE, Wanted, db, prefixes, web};
+use crate::agreement::{ACTIVE, ARRIVED, STANDBY, UNSURE, Wanted, db, prefixes, web};
 use crate::exabgp::Version;
 use crate::lab::{Lab, Plan, VMS};
 use crate::process::signal;
@@ -15,6 +15,7 @@ use crate::{on_each_exabgp, wait};
 on_each_exabgp! {
     routes_without_an_agent_fall_to_unsure_and_come_back_without_a_withdraw,
     an_agent_that_hangs_counts_as_gone,
+    a_vm_that_has_just_arrived_is_lowered_as_soon_as_its_agent_stays_away,
     a_relay_that_was_respawned_still_knows_the_last_wills,
     a_vm_that_left_while_the_lease_ran_out_is_withdrawn_by_the_next_agent,
     a_living_agent_keeps_its_lease,
@@ -63,6 +64,25 @@ fn an_agent_that_hangs_counts_as_gone(version: Version) {
     lab.agent().signal("CONT");
     lab.agrees_on([&web(ACTIVE)[..], &db(STANDBY)]);
     assert_eq!(lab.bird.removed_since(mark), [].into());
+    lab.another_reconcile_sends_nothing();
+}
+
+/// On `arrived` it would tie with the host to which it goes next, and nobody is there to take it down.
+fn a_vm_that_has_just_arrived_is_lowered_as_soon_as_its_agent_stays_away(version: Version) {
+    let section = "{transport: relay, socket: 'SOCKET'}";
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: VMS }, section);
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    lab.libvirtd.virsh(&["start", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    let mark = lab.bird.mark();
+    lab.agent().kill();
+    // Long before its lease of a minute ends.
+    at_the_switch(&lab, web(ACTIVE).into_iter().chain(db(ACTIVE)));
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
+    assert_eq!(lab.bird.removed_since(mark), [].into());
+    assert_eq!(lab.bird.announced_since(mark), prefixes(&db(ACTIVE)));
     lab.another_reconcile_sends_nothing();
 }
 

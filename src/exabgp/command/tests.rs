@@ -31,6 +31,7 @@ fn route() -> Route {
             .into(),
         }),
         unsure: None,
+        settled: None,
     }
 }
 
@@ -161,7 +162,7 @@ proptest! {
         next_hop in prop_oneof![Just(NextHop::Own), any::<u32>().prop_map(|bits| NextHop::Address(IpAddr::from(bits.to_be_bytes())))],
     ) {
         let vm = VmName::new(&name);
-        let route = Route { prefix, vm, rung: Rung::Active, next_hop, attributes: Arc::new(attributes.clone()), unsure: None };
+        let route = Route { prefix, vm, rung: Rung::Active, next_hop, attributes: Arc::new(attributes.clone()), unsure: None, settled: None };
         let written = line(&Step::Announce(route), &PLAIN);
         prop_assert!(written.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{written}");
         for word in DANGEROUS {

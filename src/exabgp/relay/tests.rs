@@ -30,6 +30,7 @@ fn route(rung: Rung) -> Route {
         next_hop: NextHop::Own,
         attributes: on(rung),
         unsure: (rung < Rung::Unsure).then(|| on(Rung::Unsure)),
+        settled: (rung == Rung::Arrived).then(|| on(Rung::Active)),
     }
 }
 

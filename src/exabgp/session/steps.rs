@@ -188,13 +188,15 @@ fn lines(step: &Step, neighborhood: &Neighborhood) -> impl Iterator<Item = Strin
     audiences.into_iter().map(move |audience| command::line(step, &audience))
 }
 
-/// What a relay is to know before `step` is carried out. Should no agent come back, a route that is announced falls to
-/// its last will, and a withdraw is repeated: one that met its announce in a session's first batch had no effect.
+/// What a relay is to know before `step` is carried out. Should no agent come back, a route on `arrived` falls to
+/// `active` soon, one that is announced falls to its last will, and a withdraw is repeated: one that met its announce in a session's first batch had no effect.
 pub(super) fn keep(step: &Step, neighborhood: &Neighborhood) -> Keep {
-    let (rung, will) = match step {
-        Step::Announce(route) => (Some(route.rung.number()), route.last_will().map(Step::Announce)),
-        Step::Withdraw { .. } => (None, Some(step.clone())),
+    let (rung, demotion, will) = match step {
+        Step::Announce(route) => {
+            (Some(route.rung.number()), route.demotion(), route.last_will().map(Step::Announce))
+        }
+        Step::Withdraw { .. } => (None, None, Some(step.clone())),
     };
-    let will = will.iter().flat_map(|step| lines(step, neighborhood)).collect();
-    Keep { prefix: step.prefix(), rung, will }
+    let text = |step: Option<Step>| step.iter().flat_map(|step| lines(step, neighborhood)).collect();
+    Keep { prefix: step.prefix(), rung, demotion: text(demotion.map(Step::Announce)), will: text(will) }
 }

@@ -29,7 +29,12 @@ impl Drop for Folder {
 
 fn keep(journal: &mut Journal, ledger: &mut Ledger, number: u32) {
     let prefix = format!("10.{}.{}.1", number / 256, number % 256).parse().unwrap();
-    let change = Change::Keep(Keep { prefix, rung: Some(1), will: vec![format!("announce route {prefix}")] });
+    let change = Change::Keep(Keep {
+        prefix,
+        rung: Some(1),
+        demotion: Vec::new(),
+        will: vec![format!("announce route {prefix}")],
+    });
     ledger.apply(&change);
     let mut line = Vec::new();
     link::encode(&change, &mut line);

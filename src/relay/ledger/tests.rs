@@ -12,15 +12,23 @@ fn prefix(number: u8) -> Prefix {
 
 fn keep(number: u8, will: &[&str]) -> Change {
     let will = will.iter().map(|&line| line.to_owned()).collect();
-    Change::Keep(Keep { prefix: prefix(number), rung: Some(1), will })
+    Change::Keep(Keep { prefix: prefix(number), rung: Some(1), demotion: Vec::new(), will })
+}
+
+fn lines() -> impl Strategy<Value = Vec<String>> {
+    proptest::collection::vec("[ -~]{0,20}", 0..3)
 }
 
 fn change() -> impl Strategy<Value = Change> {
     let number = 0_u8..6;
     prop_oneof![
         (1_u64..100_000).prop_map(Change::LeaseMs),
-        (number.clone(), proptest::collection::vec("[ -~]{0,20}", 0..3), proptest::option::of(0_u32..5))
-            .prop_map(|(number, will, rung)| Change::Keep(Keep { prefix: prefix(number), rung, will })),
+        (number.clone(), lines(), lines(), proptest::option::of(0_u32..5)).prop_map(
+            |(number, demotion, will, rung)| {
+                Change::Keep(Keep { prefix: prefix(number), rung, demotion, will })
+            }
+        ),
+        number.clone().prop_map(|number| Change::Demoted(prefix(number))),
         number.clone().prop_map(|number| Change::Willed(prefix(number))),
         number.prop_map(|number| Change::Forget(prefix(number))),
     ]
@@ -63,9 +71,11 @@ proptest! {
     }
 
     #[test]
-    fn the_count_of_wills_is_the_number_of_wills(changes in proptest::collection::vec(change(), 0..40)) {
+    fn what_is_counted_as_due_is_due(changes in proptest::collection::vec(change(), 0..40)) {
         let ledger = after(&changes);
-        prop_assert_eq!(ledger.due(), ledger.wills().count());
+        for stage in Stage::ALL {
+            prop_assert_eq!(ledger.due(stage), ledger.lines(stage).count());
+        }
     }
 
     #[test]
@@ -84,18 +94,38 @@ fn another_life_of_exabgp_begins_empty() {
 #[test]
 fn a_will_is_due_once_until_it_is_kept_anew() {
     let mut ledger = after(&[keep(1, &["announce one"]), keep(2, &[])]);
-    assert_eq!(ledger.wills().map(|(prefix, _)| prefix).collect::<Vec<_>>(), [prefix(1)]);
+    let due = |ledger: &Ledger| ledger.due(Stage::LeaseEnded);
+    let prefixes: Vec<Prefix> = ledger.lines(Stage::LeaseEnded).map(|(prefix, _)| prefix).collect();
+    assert_eq!(prefixes, [prefix(1)]);
     ledger.apply(&Change::Willed(prefix(1)));
-    assert_eq!(ledger.due(), 0);
+    assert_eq!(due(&ledger), 0);
     ledger.apply(&keep(1, &["announce one"]));
-    assert_eq!(ledger.due(), 1);
+    assert_eq!(due(&ledger), 1);
     ledger.apply(&Change::Forget(prefix(1)));
-    assert_eq!((ledger.due(), ledger.len()), (0, 1));
+    assert_eq!((due(&ledger), ledger.len()), (0, 1));
+}
+
+#[test]
+fn a_demotion_comes_before_the_will_and_not_after_it() {
+    let keep = Change::Keep(Keep {
+        prefix: prefix(1),
+        rung: Some(0),
+        demotion: vec!["announce active".to_owned()],
+        will: vec!["announce unsure".to_owned()],
+    });
+    let due = |ledger: &Ledger| (ledger.due(Stage::Left), ledger.due(Stage::LeaseEnded));
+    let mut ledger = after(std::slice::from_ref(&keep));
+    assert_eq!(due(&ledger), (1, 1));
+    ledger.apply(&Change::Demoted(prefix(1)));
+    assert_eq!(due(&ledger), (0, 1));
+    ledger.apply(&Change::Willed(prefix(1)));
+    assert_eq!(due(&ledger), (0, 0));
+    assert_eq!(due(&after(&[keep, Change::Willed(prefix(1))])), (0, 0));
 }
 
 #[test]
 fn a_will_that_could_be_more_than_one_line_is_none() {
     let ledger = after(&[keep(1, &["announce one\nshutdown", "announce \u{e9}", "announce two"])]);
-    let wills: Vec<&[String]> = ledger.wills().map(|(_, will)| will).collect();
+    let wills: Vec<&[String]> = ledger.lines(Stage::LeaseEnded).map(|(_, will)| will).collect();
     assert_eq!(wills, [["announce two".to_owned()]]);
 }

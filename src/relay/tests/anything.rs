@@ -70,7 +70,7 @@ impl World {
         match happening {
             Happening::Link => bench.relay.linked(),
             Happening::Greet => bench.greet(),
-            Happening::Unlink => bench.relay.unlinked("it died"),
+            Happening::Unlink => bench.dies(),
             Happening::Keep(number, with_will) => {
                 let open = bench.relay.link == Link::Open;
                 bench.keep(number, &if with_will { vec![will(number)] } else { Vec::new() });
@@ -120,7 +120,7 @@ proptest! {
             prop_assert!(world.bench.relay.to_exabgp().len() <= Relay::MAX_TO_EXABGP);
         }
         // No agent any more, and an ExaBGP that reads and answers.
-        world.bench.relay.unlinked("it died");
+        world.bench.dies();
         for _ in 0..200 {
             world.bench.pass(Duration::from_secs(10));
             world.exabgp_reads(usize::MAX);
@@ -129,6 +129,6 @@ proptest! {
             world.fallen.iter().filter(|(_, fallen)| !**fallen).map(|(number, _)| number).collect();
         prop_assert!(standing.is_empty(), "{standing:?} still stand as they were");
         prop_assert_eq!(world.bench.relay.deadline(), None, "there is nothing left to do");
-        prop_assert_eq!(world.bench.relay.ledger().due(), 0);
+        prop_assert_eq!(world.bench.relay.ledger().due(Stage::LeaseEnded), 0);
     }
 }

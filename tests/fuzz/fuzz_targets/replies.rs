@@ -59,6 +59,7 @@ fn route(number: u8) -> Route {
         next_hop: NextHop::Own,
         attributes: Arc::new(attributes),
         unsure: None,
+        settled: None,
     }
 }
 
