@@ -26,12 +26,12 @@ use tracing::{debug, info, warn};
 use crate::config::{Config, Faults, Transport};
 use crate::exabgp::{self, Order};
 use crate::libvirt::{self, Request};
-use crate::mobility::{Cause, Effects, Mobility, Transition};
+use crate::mobility::{Effects, Mobility, Transition};
 use crate::plan::{Plan, Progress, Step};
 use crate::route::Prefix;
 use crate::snapshot::{ConfigStatus, Conflicts, Snapshot};
 use crate::timer::sleep_until;
-use crate::vm::{Presence, Uuid};
+use crate::vm::Uuid;
 use clock::Clock;
 use conflicts::Offers;
 use health::Health;
@@ -271,7 +271,7 @@ impl Agent {
         }
         for transition in std::mem::take(&mut self.transitions) {
             self.publisher.stale_domain(transition.uuid);
-            log(&transition);
+            reports::log(&transition);
         }
         self.judge_offers();
         if self.publish_at().is_some_and(|at| at <= Instant::now()) {
@@ -382,18 +382,6 @@ impl Agent {
         self.publisher.publish(&state);
         let now = Instant::now();
         self.publish_from = now + PUBLISH.max((now - began) * PUBLISH_REST);
-    }
-}
-
-/// What is found by the first list is what was there before: of interest only to those who look for it.
-fn log(transition: &Transition) {
-    let Transition { uuid, name, vm, from, to, cause, .. } = transition;
-    let managed = vm.is_some();
-    let from = from.map_or("unknown", Presence::name);
-    if matches!(cause, Cause::Listed(_)) && from == "unknown" {
-        debug!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
-    } else {
-        info!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
     }
 }
 

@@ -9,8 +9,10 @@ use super::{Agent, Command, Origin, STOP};
 use crate::config::{Faults, OnStop};
 use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
+use crate::mobility::{Cause, Transition};
 use crate::plan::Outcome;
 use crate::route::Prefix;
+use crate::vm::Presence;
 
 impl Agent {
     pub(super) fn libvirt(&mut self, report: libvirt::Report) {
@@ -194,5 +196,17 @@ impl Agent {
                 warn!(%faults, "the configuration has faults; the running one is kept");
             }
         }
+    }
+}
+
+/// What is found by the first list is what was there before: of interest only to those who look for it.
+pub(super) fn log(transition: &Transition) {
+    let Transition { uuid, name, vm, from, to, cause, .. } = transition;
+    let managed = vm.is_some();
+    let from = from.map_or("unknown", Presence::name);
+    if matches!(cause, Cause::Listed(_)) && from == "unknown" {
+        debug!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
+    } else {
+        info!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
     }
 }

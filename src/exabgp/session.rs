@@ -29,7 +29,7 @@ use super::neighborhood::Neighborhood;
 use super::reply::Reply;
 use super::table::Table;
 use super::wire::Wire;
-use super::{NeighborState, Order, Report, Settings, WireReport};
+use super::{NeighborState, Order, Report, Settings};
 use crate::config::Transport;
 use crate::plan::Step;
 pub use effects::{Effects, Notice};
@@ -183,12 +183,6 @@ impl Session {
             Order::Forget(_) | Order::Heartbeat => {}
         }
         self.proceed(at);
-    }
-
-    /// Lines that report UPDATEs were not passed on.
-    pub fn missed(&mut self) {
-        self.wire.missed();
-        self.effects.reports.push(Report::Wire(WireReport::Missed));
     }
 
     /// Everything up to `through` (of [`Effects::through`]) was written at `at`.

@@ -21,16 +21,16 @@ fn a_relay_of_another_user_is_let_in_by_its_group_only(version: Version) {
     lab.agrees_on([&web(ACTIVE)[..]]);
 
     // Where the repository stands nobody else may be let in; nor may anybody else write a ledger.
-    let (roamd, ledger) = (lab.dir().join("roamd"), lab.dir().join("relay"));
-    fs::copy(env!("CARGO_BIN_EXE_roamd"), &roamd).expect("there is room for a copy");
+    let (relay, ledger) = (lab.dir().join("roamd-relay"), lab.dir().join("relay"));
+    fs::copy(env!("CARGO_BIN_EXE_roamd-relay"), &relay).expect("there is room for a copy");
     fs::remove_dir_all(&ledger).expect("root may");
     fs::create_dir(&ledger).expect("the directory is new");
     chown(&ledger, Some(NOBODY), Some(NOBODY)).expect("root may give it away");
     lab.exabgp.kill();
-    let run = |program: &str| format!("run {program} relay ");
+    let run = |program: &str| format!("run {program} --socket ");
     let as_nobody =
-        format!("/usr/bin/setpriv --clear-groups --reuid={NOBODY} --regid={NOBODY} {}", roamd.display());
-    lab.exabgp.edit(&run(env!("CARGO_BIN_EXE_roamd")), &run(&as_nobody));
+        format!("/usr/bin/setpriv --clear-groups --reuid={NOBODY} --regid={NOBODY} {}", relay.display());
+    lab.exabgp.edit(&run(env!("CARGO_BIN_EXE_roamd-relay")), &run(&as_nobody));
     lab.exabgp.restart();
     lab.agent().terminate();
     lab.agent().restart();

@@ -74,10 +74,10 @@ fn what_an_operator_changes_of_our_routes_is_put_right_and_counted(version: Vers
     lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
 
     for (number, command) in [
-        // A VM's route is taken back, and replaced; a route that no VM has is given our mark.
-        (1, "withdraw route 198.51.100.20/32"),
+        // A route that no VM has is given our mark; a VM's route is replaced, and taken back.
+        (1, "announce route 198.51.100.99/32 next-hop self large-community [ 65101:82:0 ]"),
         (2, "announce route 198.51.100.20/32 next-hop self med 7 large-community [ 65101:820:1 ]"),
-        (3, "announce route 198.51.100.99/32 next-hop self large-community [ 65101:82:0 ]"),
+        (3, "withdraw route 198.51.100.20/32"),
     ] {
         cli.run(command).expect("it works");
         lab.contradictions_are(number);

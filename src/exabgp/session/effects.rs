@@ -10,7 +10,7 @@ pub struct Effects {
     pub keeps: Vec<Keep>,
     /// Whole lines with their ends, to be written at once; empty: nothing.
     pub write: String,
-    /// With `write`: what to hand to [`Session::written`] once it is written.
+    /// With `write`: what to hand to [`Session::written`](super::Session::written) once it is written.
     pub through: u64,
     /// What the agent is to hear.
     pub reports: Vec<Report>,

@@ -10,6 +10,12 @@ use crate::exabgp::{Outcome, Path, Report, WireReport};
 use crate::route::{LargeCommunity, Prefix, Rung};
 
 impl Session {
+    /// Lines that report UPDATEs were not passed on.
+    pub fn missed(&mut self) {
+        self.wire.missed();
+        self.effects.reports.push(Report::Wire(WireReport::Missed));
+    }
+
     pub(super) fn update(&mut self, update: &Update, at: Instant) {
         if !self.neighborhood.is_ours(update.peer) {
             return;
