@@ -9,7 +9,7 @@ use crate::libvirt::Answer;
 use crate::plan::{FoundRoute, Outcome};
 use crate::route::{Attributes, NextHop, Rung};
 use crate::snapshot::sample;
-use crate::vm::{Lifecycle, LifecycleKind, Sighting, VmName, VmState};
+use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, VmName, VmState};
 
 const VM: Uuid = Uuid::from_u128(1);
 
