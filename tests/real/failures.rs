@@ -9,6 +9,7 @@ use crate::{on_each_exabgp, wait};
 on_each_exabgp! {
     routes_stay_while_libvirtd_is_away_and_what_vanished_meanwhile_is_withdrawn,
     routes_fall_to_unsure_when_libvirtd_stays_away_and_return_with_it,
+    a_libvirtd_that_hangs_is_noticed_and_given_up_for_its_successor,
     a_new_exabgp_gets_every_route_again,
     a_killed_agent_comes_back_and_withdraws_what_stopped_meanwhile,
     a_terminated_agent_leaves_the_routes_to_its_successor,
@@ -51,6 +52,27 @@ fn routes_fall_to_unsure_when_libvirtd_stays_away_and_return_with_it(version: Ve
     lab.libvirtd.restart(&["web"]);
     lab.agrees_on([&web(ACTIVE)[..]]);
     assert_eq!(lab.bird.removed_since(mark), prefixes(&db(STANDBY)), "web's routes were never withdrawn");
+}
+
+fn a_libvirtd_that_hangs_is_noticed_and_given_up_for_its_successor(version: Version) {
+    let mut lab = Lab::start(version, &Plan { running: &["web", "db"], config: VMS });
+    lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
+    let mark = lab.bird.mark();
+
+    lab.libvirtd.hang();
+    // The REST view answers all the while.
+    wait::until("keep-alive has noticed", || {
+        let status = lab.rest.json("/api/v1/status")?;
+        if status["libvirt"]["connected"] == false { Ok(()) } else { Err(status.to_string()) }
+    });
+    let both: Vec<_> = web(ACTIVE).into_iter().chain(db(ACTIVE)).collect();
+    assert_eq!(lab.switch_has(&both.iter().collect::<Vec<_>>()), Ok(()));
+    // As an init system's watchdog does.
+    lab.libvirtd.kill();
+    lab.libvirtd.restart(&["web"]);
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    assert_eq!(lab.bird.removed_since(mark), prefixes(&db(ACTIVE)));
+    assert_eq!(lab.bird.announced_since(mark), [].into());
 }
 
 fn a_new_exabgp_gets_every_route_again(version: Version) {

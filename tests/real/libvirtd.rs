@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 
-use crate::process::{self, Process};
+use crate::process::{self, Process, signal};
 use crate::{template, wait};
 
 /// libvirtd behind a socket path that stays the same over its restarts.
@@ -53,6 +53,11 @@ impl Libvirtd {
     pub(crate) fn kill(&mut self) {
         self.life.as_mut().expect("libvirtd runs").daemon.kill();
         self.life = None;
+    }
+
+    /// Stops every thread of it: connections stay open, and nothing is answered.
+    pub(crate) fn hang(&self) {
+        signal("STOP", self.life.as_ref().expect("libvirtd runs").daemon.pid());
     }
 
     /// Starts it again; the socket's path leads to it only when these VMs run.
