@@ -109,7 +109,7 @@ impl World {
             }
             5 if self.linked => {
                 self.linked = false;
-                self.relay.unlinked("it ended");
+                self.relay.unlinked("it ended", self.now);
             }
             6 => {
                 let most = self.relay.to_exabgp().len();

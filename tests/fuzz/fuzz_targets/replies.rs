@@ -120,7 +120,7 @@ impl World {
                     self.open.clear();
                     self.ready = false;
                 }
-                Report::Neighbor(_) => {}
+                Report::Neighbor(_) | Report::Wire(_) => {}
                 Report::Lost { .. } | Report::Gone { .. } => {
                     panic!("the session ended by itself: {report:?}")
                 }
