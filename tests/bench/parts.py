@@ -126,19 +126,25 @@ class Bird:
         self.port = free_port(self.tor)
         self.directory = directory / "bird"
         self.directory.mkdir()
-        (self.directory / "bird.conf").write_text(
-            filled(
-                "bird/tor.conf.in",
-                TOR_ADDRESS=self.tor,
-                TOR_PORT=str(self.port),
-                TOR_AS=str(TOR_AS),
-                HOST_ADDRESS=self.host,
-                HOST_AS=str(HOST_AS),
-                SERVICE_V4="10.82.0.0/16",
-                SERVICE_V6="2001:db8:5::/48",
-                LOOPBACKS="192.0.2.0/24",
-            )
+        switch = filled(
+            "bird/tor.conf.in",
+            TOR_ADDRESS=self.tor,
+            LEADS_TO='ifname = "lo";',
+            SERVICE_V4="10.82.0.0/16",
+            SERVICE_V6="2001:db8:5::/48",
+            LOOPBACKS="192.0.2.0/24",
         )
+        neighbor = filled(
+            "bird/host.conf.in",
+            HOST="host",
+            REACH="multihop",
+            TOR_ADDRESS=self.tor,
+            TOR_PORT=str(self.port),
+            TOR_AS=str(TOR_AS),
+            HOST_ADDRESS=self.host,
+            HOST_AS=str(HOST_AS),
+        )
+        (self.directory / "bird.conf").write_text(switch + neighbor)
 
     @contextlib.contextmanager
     def running(self):
