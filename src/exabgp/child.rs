@@ -18,6 +18,7 @@ pub(super) fn spawn(
     reports: UnboundedSender<Report>,
 ) -> io::Result<()> {
     if settings.epoch.is_none() {
+        // Only shown: the agent dies with its ExaBGP, so that it never meets another life of it.
         settings.epoch = epoch::of_parent().ok();
     }
     drive::spawn(settings, io::stdin(), io::stdout(), orders, reports)

@@ -113,6 +113,7 @@ fn reader(
                 Err(error) => break format!("replies can't be read: {error}"),
             }
         };
+        // A task that has ended needs no word of it.
         let _ = events.send(Event::Ended(reason));
     };
     thread::Builder::new().name("exabgp-reader".to_owned()).spawn(read)?;
