@@ -209,23 +209,29 @@ class Exabgp:
     @contextlib.contextmanager
     def running(self, bird, directory, roamd, instead=None):
         """Runs it with the relay, or another API process instead, from when the session is up; gives its pid."""
-        text = filled(
+        relay = filled(
             "exabgp/relay.conf.in",
             ROAMD=str(roamd),
             SOCKET=str(directory / "agent.sock"),
             LEDGER=str(directory / "relay.ledger"),
-            HOST_ADDRESS=bird.host,
-            HOST_AS=str(HOST_AS),
-            TOR_ADDRESS=bird.tor,
-            TOR_AS=str(TOR_AS),
-            LOOPBACK="192.0.2.1/32",
         )
         if instead:
-            text, replaced = re.subn(r"^  run .*;$", f"  run {instead};", text, flags=re.MULTILINE)
+            relay, replaced = re.subn(r"^  run .*;$", f"  run {instead};", relay, flags=re.MULTILINE)
             if replaced != 1:
                 sys.exit("deploy/exabgp/relay.conf.in has not one line that runs the relay")
+        neighbor = filled(
+            "exabgp/neighbor.conf.in",
+            TOR_ADDRESS=bird.tor,
+            TOR_AS=str(TOR_AS),
+            HOST_ADDRESS=bird.host,
+            ROUTER_ID=bird.host,
+            HOST_AS=str(HOST_AS),
+            GRACEFUL_RESTART="capability { graceful-restart 120; } manual-eor true;",
+            FAMILIES="ipv4 unicast; ipv6 unicast;",
+            STATIC="route 192.0.2.1/32 next-hop self;",
+        )
         configuration = directory / "exabgp.conf"
-        configuration.write_text(text)
+        configuration.write_text(relay + neighbor)
         user = pwd.getpwuid(os.getuid()).pw_name
         settings = filled("exabgp/local.env.in", TOR_PORT=str(bird.port), USER=user).splitlines()
         environment = dict(line.split("=", 1) for line in settings if line and line[0] != "#")

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -59,12 +60,83 @@ pub(crate) enum Child {
 }
 
 impl Child {
+    /// Its `process` section.
+    fn section(&self) -> String {
+        let (name, paths) = match self {
+            Self::Agent { config } => ("exabgp/child.conf.in", vec![("CONFIG", config)]),
+            Self::Relay { socket, ledger } => {
+                ("exabgp/relay.conf.in", vec![("SOCKET", socket), ("LEDGER", ledger)])
+            }
+        };
+        let paths: Vec<(&str, String)> =
+            paths.into_iter().map(|(key, path)| (key, path.display().to_string())).collect();
+        let mut values = vec![("ROAMD", env!("CARGO_BIN_EXE_roamd"))];
+        values.extend(paths.iter().map(|(key, path)| (*key, path.as_str())));
+        template::filled(name, &values)
+    }
+
     fn mark(&self) -> &Path {
         match self {
             Self::Agent { config } => config,
             Self::Relay { ledger, .. } => ledger,
         }
     }
+}
+
+/// What stands in each session when ExaBGP runs the relay.
+pub(crate) const GRACEFUL_RESTART: &str = "capability { graceful-restart 120; } manual-eor true;";
+
+/// A BGP session of ExaBGP's.
+pub(crate) struct Session {
+    pub(crate) tor: IpAddr,
+    pub(crate) tor_as: u32,
+    pub(crate) host: IpAddr,
+    pub(crate) router_id: Ipv4Addr,
+    /// In ExaBGP's words.
+    pub(crate) families: &'static str,
+    /// The operator's own route, a whole line, or nothing.
+    pub(crate) route: String,
+}
+
+impl Session {
+    /// With the network's switch, for both families and with the loopback's route.
+    pub(crate) fn to(network: &Network) -> Self {
+        Self {
+            tor: network.tor.into(),
+            tor_as: network.tor_as,
+            host: network.host.into(),
+            router_id: network.host,
+            families: "ipv4 unicast; ipv6 unicast;",
+            route: format!("route {} next-hop self;", Network::LOOPBACK),
+        }
+    }
+
+    fn section(&self, graceful_restart: &str) -> String {
+        let Self { tor, tor_as, host, router_id, families, route } = self;
+        template::filled(
+            "exabgp/neighbor.conf.in",
+            &[
+                ("TOR_ADDRESS", &tor.to_string()),
+                ("TOR_AS", &tor_as.to_string()),
+                ("HOST_ADDRESS", &host.to_string()),
+                ("ROUTER_ID", &router_id.to_string()),
+                ("HOST_AS", &Network::HOST_AS.to_string()),
+                ("GRACEFUL_RESTART", graceful_restart),
+                ("FAMILIES", families),
+                ("STATIC", route),
+            ],
+        )
+    }
+}
+
+/// The text of a whole configuration.
+fn configuration(child: &Child, sessions: &[Session]) -> String {
+    let graceful_restart = match child {
+        Child::Agent { .. } => "",
+        Child::Relay { .. } => GRACEFUL_RESTART,
+    };
+    let neighbors = sessions.iter().map(|session| session.section(graceful_restart));
+    child.section() + &neighbors.collect::<String>()
 }
 
 /// An ExaBGP with its API process.
@@ -76,38 +148,18 @@ pub(crate) struct Exabgp {
 }
 
 impl Exabgp {
-    /// Starts it, and with it `child`.
+    /// Starts it with one session, and with it `child`.
     pub(crate) fn start(version: Version, dir: &Path, network: &Network, child: Child) -> Self {
         let dir = dir.join("exabgp");
         fs::create_dir(&dir).expect("the directory is new");
-        let (tor, port) = (network.tor.to_string(), network.tor_port.to_string());
-        let (name, paths) = match &child {
-            Child::Agent { config } => ("exabgp/child.conf.in", vec![("CONFIG", config)]),
-            Child::Relay { socket, ledger } => {
-                ("exabgp/relay.conf.in", vec![("SOCKET", socket), ("LEDGER", ledger)])
-            }
-        };
-        let paths: Vec<(&str, String)> =
-            paths.into_iter().map(|(key, path)| (key, path.display().to_string())).collect();
-        let (host, host_as, tor_as) =
-            (network.host.to_string(), Network::HOST_AS.to_string(), network.tor_as.to_string());
-        let mut values = vec![
-            ("ROAMD", env!("CARGO_BIN_EXE_roamd")),
-            ("HOST_ADDRESS", &host),
-            ("HOST_AS", &host_as),
-            ("TOR_ADDRESS", &tor),
-            ("TOR_AS", &tor_as),
-            ("LOOPBACK", Network::LOOPBACK),
-        ];
-        values.extend(paths.iter().map(|(key, path)| (*key, path.as_str())));
-        let conf = template::filled(name, &values);
-        fs::write(dir.join("exabgp.conf"), conf).expect("the configuration is written");
         let user = Command::new("id").arg("-un").output().expect("id runs").stdout;
         let user = String::from_utf8(user).expect("the user's name is text");
+        let port = network.tor_port.to_string();
         let environment =
             template::filled("exabgp/local.env.in", &[("TOR_PORT", &port), ("USER", user.trim())]);
         fs::write(dir.join("exabgp.env"), environment).expect("the environment is written");
         let mut exabgp = Self { version, dir, child, process: None };
+        exabgp.configure(&[Session::to(network)]);
         exabgp.restart();
         exabgp
     }
@@ -121,9 +173,10 @@ impl Exabgp {
         self.dir.join("roamd.log")
     }
 
-    /// The text of its configuration.
-    pub(crate) fn configuration(&self) -> String {
-        fs::read_to_string(self.dir.join("exabgp.conf")).expect("it was written")
+    /// Writes its configuration anew, with these sessions; it is not told.
+    pub(crate) fn configure(&self, sessions: &[Session]) {
+        let text = configuration(&self.child, sessions);
+        fs::write(self.dir.join("exabgp.conf"), text).expect("the configuration is written");
     }
 
     /// Replaces part of its configuration; it is not told.

@@ -4,7 +4,7 @@
 use std::thread;
 
 use crate::agreement::{ACTIVE, ARRIVED, Rung, Wanted, db, mail, prefixes, web};
-use crate::exabgp::Version;
+use crate::exabgp::{GRACEFUL_RESTART, Version};
 use crate::lab::{Lab, Plan, VMS};
 use crate::on_each_exabgp;
 use crate::process::kill_at_once;
@@ -64,7 +64,8 @@ fn whatever_is_killed_with_graceful_restart_no_route_of_a_vm_that_stays_is_lost(
 
 fn whatever_is_killed_without_graceful_restart_everything_converges(version: Version) {
     let mut lab = start(version);
-    lab.restart_exabgp_with(&[("graceful-restart 120;", ""), ("manual-eor true;", "")]);
+    // The line by itself; the comment above it has the same words.
+    lab.restart_exabgp_with(&[(&format!("\n  {GRACEFUL_RESTART}\n"), "\n")]);
     kill_all_in_turn(lab, |killed, lab, mark, leaving, arriving| {
         if !killed.contains(&Bird) && !killed.contains(&Exabgp) {
             assert_eq!(lab.bird.removed_since(mark), prefixes(leaving));

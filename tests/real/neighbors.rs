@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::agreement::{ACTIVE, ARRIVED, STANDBY, db, mail, web};
 use crate::bird::{Bird, BirdRoute, Table};
-use crate::exabgp::Version;
+use crate::exabgp::{Session, Version};
 use crate::lab::{Lab, Network, Plan, VMS};
 use crate::relay::RELAY;
 use crate::{on_each_exabgp, wait};
@@ -15,27 +15,11 @@ on_each_exabgp! {
     each_family_goes_over_its_own_session,
 }
 
-/// Starts another switch and has ExaBGP speak to it as to the first, but for `edits`; the first one's part is edited
-/// by `first`.
-fn with_another_switch(lab: &mut Lab, tor_as: u32, first: &[(&str, &str)], second: &[(&str, &str)]) -> Bird {
+/// Starts another switch and has ExaBGP speak to it as to the first.
+fn with_another_switch(lab: &mut Lab, tor_as: u32) -> Bird {
     let network = lab.network.with_another_tor(tor_as);
     let bird = Bird::start(lab.dir(), &network);
-    let text = lab.exabgp.configuration();
-    let (_, block) = text.split_once("# The top-of-rack switch.\n").expect("it stands before the neighbor");
-    let replaced = |edits: &[(&str, &str)]| {
-        edits.iter().fold(block.to_owned(), |text, (from, to)| {
-            assert_eq!(text.matches(from).count(), 1, "{from:?} stands once in\n{text}");
-            text.replace(from, to)
-        })
-    };
-    let (name, number) = (format!("neighbor {} {{", network.tor), format!("peer-as {tor_as};"));
-    let own = [
-        (&*format!("neighbor {} {{", lab.network.tor), &*name),
-        (&*format!("peer-as {};", lab.network.tor_as), &*number),
-    ];
-    let another = replaced(&[&own[..], second].concat());
-    let both = format!("{}\n{another}", replaced(first));
-    lab.restart_exabgp_with(&[(block, &both)]);
+    lab.restart_exabgp_over(&[Session::to(&lab.network), Session::to(&network)]);
     bird
 }
 
@@ -77,7 +61,7 @@ fn each_kind_of_switch_gets_the_attributes_that_count_there(version: Version) {
     lab.agrees_on([&web(ACTIVE)[..], &mail(ACTIVE)]);
     lab.libvirtd.virsh(&["start", "db"]);
     lab.libvirtd.virsh(&["suspend", "mail"]);
-    let mut internal = with_another_switch(&mut lab, Network::HOST_AS, &[], &[]);
+    let mut internal = with_another_switch(&mut lab, Network::HOST_AS);
     let external_has = [
         "192.0.2.1/32 path 1 med none pref 100",
         "198.51.100.10/32 path 4 med 100 pref 100 65101:82:1",
@@ -118,7 +102,7 @@ fn only_the_named_neighbor_hears_of_vms(version: Version) {
     lab.edit_config("bgp:\n", &format!("bgp:\n  neighbors: [{}]\n", lab.network.tor));
     lab.agent().restart();
     lab.agrees_on([&web(ACTIVE)[..]]);
-    let other = with_another_switch(&mut lab, 65_001, &[], &[]);
+    let other = with_another_switch(&mut lab, 65_001);
     lab.libvirtd.virsh(&["start", "db"]);
     lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
     has(&other, &["192.0.2.1/32 path 1 med none pref 100"]);
@@ -133,9 +117,12 @@ fn each_family_goes_over_its_own_session(version: Version) {
     let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: VMS }, RELAY);
     lab.libvirtd.define("db");
     lab.agrees_on([&web(ACTIVE)[..]]);
-    let static_route = format!("    route {} next-hop self;\n", Network::LOOPBACK);
-    let second = [("    ipv4 unicast;\n", ""), (&*static_route, "")];
-    let six = with_another_switch(&mut lab, 65_001, &[("    ipv6 unicast;\n", "")], &second);
+    let network = lab.network.with_another_tor(65_001);
+    let six = Bird::start(lab.dir(), &network);
+    lab.restart_exabgp_over(&[
+        Session { families: "ipv4 unicast;", ..Session::to(&lab.network) },
+        Session { families: "ipv6 unicast;", route: String::new(), ..Session::to(&network) },
+    ]);
     lab.libvirtd.virsh(&["start", "db"]);
     let web_v4 = "198.51.100.10/32 path 4 med 100 pref 100 65101:82:1";
     let db_v4 = "198.51.100.20/32 path 1 med 50 pref 100 65101:82:0";

@@ -55,7 +55,7 @@ pub(crate) fn add_process(lab: &Lab, commands: &[&str]) {
     fs::write(&script, format!("{lines}while read -r _; do :; done\n")).expect("it is written");
     let process =
         format!("process operator {{\n  run /bin/sh {};\n  encoder json;\n}}\n\n", script.display());
-    let place = "# The top-of-rack switch.\n";
+    let place = "process roamd {\n";
     lab.exabgp.edit(place, &format!("{process}{place}"));
     lab.exabgp.edit("processes [ roamd ];", "processes [ roamd, operator ];");
 }

@@ -2,7 +2,7 @@
 //! what is not concerned does not flap.
 
 use crate::agreement::{ACTIVE, ARRIVED, STANDBY, db, mail, prefixes, web};
-use crate::exabgp::Version;
+use crate::exabgp::{Exabgp, Session, Version};
 use crate::lab::{Lab, Plan, VMS};
 use crate::process::signal;
 use crate::{on_each_exabgp, wait};
@@ -66,11 +66,18 @@ impl Lab {
 
     /// Kills ExaBGP and starts another with parts of its configuration replaced.
     pub(crate) fn restart_exabgp_with(&mut self, edits: &[(&str, &str)]) {
+        self.restart_exabgp(|exabgp| edits.iter().for_each(|(from, to)| exabgp.edit(from, to)));
+    }
+
+    /// Kills ExaBGP and starts another with these sessions.
+    pub(crate) fn restart_exabgp_over(&mut self, sessions: &[Session]) {
+        self.restart_exabgp(|exabgp| exabgp.configure(sessions));
+    }
+
+    fn restart_exabgp(&mut self, meanwhile: impl FnOnce(&Exabgp)) {
         self.exabgp.kill();
         self.exabgp_is_connected(false);
-        for (from, to) in edits {
-            self.exabgp.edit(from, to);
-        }
+        meanwhile(&self.exabgp);
         self.exabgp.restart();
         self.exabgp_is_connected(true);
     }

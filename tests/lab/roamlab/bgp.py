@@ -59,15 +59,18 @@ def start_exabgp(namespaces, lab, host):
     """Starts ExaBGP with roamd as its API process; its process."""
     directory = lab.path / host.name
     [end] = lab.topology.ends(host.name)
-    values = {
-        "ROAMD": lab.options.roamd, "TOR_ADDRESS": end.peer_address, "HOST_ADDRESS": end.address, "HOST_AS": host.asn,
-        "TOR_AS": lab.topology.node(end.peer).asn, "LOOPBACK": f"{lab.topology.loopback(host.name)}/32",
-    }
     if lab.options.transport == "child":
-        text = filled(DEPLOY / "exabgp/child.conf.in", values | {"CONFIG": directory / "roamd.yaml"})
+        graceful_restart = ""
+        text = filled(DEPLOY / "exabgp/child.conf.in", {"ROAMD": lab.options.roamd, "CONFIG": directory / "roamd.yaml"})
     else:
-        text = filled(DEPLOY / "exabgp/relay.conf.in",
-                      values | {"SOCKET": "/run/roamd/exabgp.sock", "LEDGER": "/run/roamd/ledger"})
+        graceful_restart = "capability { graceful-restart 120; } manual-eor true;"
+        text = filled(DEPLOY / "exabgp/relay.conf.in", {
+            "ROAMD": lab.options.roamd, "SOCKET": "/run/roamd/exabgp.sock", "LEDGER": "/run/roamd/ledger"})
+    text += filled(DEPLOY / "exabgp/neighbor.conf.in", {
+        "TOR_ADDRESS": end.peer_address, "TOR_AS": lab.topology.node(end.peer).asn, "HOST_ADDRESS": end.address,
+        "ROUTER_ID": end.address, "HOST_AS": host.asn, "GRACEFUL_RESTART": graceful_restart,
+        "FAMILIES": "ipv4 unicast; ipv6 unicast;", "STATIC": f"route {lab.topology.loopback(host.name)}/32 next-hop self;",
+    })
     (directory / "exabgp.conf").write_text(text)
     settings = filled(DEPLOY / "exabgp/local.env.in", {"TOR_PORT": 179, "USER": "root"})
     environment = dict(line.split("=", 1) for line in settings.splitlines() if line and not line.startswith("#"))
