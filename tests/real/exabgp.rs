@@ -32,6 +32,24 @@ impl Version {
         program
     }
 
+    /// Has it try a configuration, by the command that the configurations name: whether it takes it, and what it says.
+    pub(crate) fn tries(self, configuration: &Path) -> (bool, String) {
+        let option = match self {
+            Self::V4 => "--test",
+            Self::V5 => "validate",
+        };
+        let output = Command::new("timeout")
+            .arg("20")
+            .arg(self.program())
+            .arg(option)
+            .arg(configuration)
+            .stdin(Stdio::null())
+            .output()
+            .expect("timeout starts");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// The operator's command line, beside the program.
     pub(crate) fn cli(self) -> PathBuf {
         let name = match self {
@@ -130,7 +148,7 @@ impl Session {
 }
 
 /// The text of a whole configuration.
-fn configuration(child: &Child, sessions: &[Session]) -> String {
+pub(crate) fn configuration(child: &Child, sessions: &[Session]) -> String {
     let graceful_restart = match child {
         Child::Agent { .. } => "",
         Child::Relay { .. } => GRACEFUL_RESTART,

@@ -1,11 +1,13 @@
 //! Several switches: eBGP and iBGP at once, one of them chosen, a family each.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::net::Ipv6Addr;
 
 use crate::agreement::{ACTIVE, ARRIVED, STANDBY, db, mail, web};
 use crate::bird::{Bird, BirdRoute, Table};
-use crate::exabgp::{Session, Version};
-use crate::lab::{Lab, Network, Plan, VMS};
+use crate::exabgp::{Child, Session, Version, configuration};
+use crate::lab::{Dir, Lab, Network, Plan, VMS};
 use crate::relay::RELAY;
 use crate::{on_each_exabgp, wait};
 
@@ -13,6 +15,7 @@ on_each_exabgp! {
     each_kind_of_switch_gets_the_attributes_that_count_there,
     only_the_named_neighbor_hears_of_vms,
     each_family_goes_over_its_own_session,
+    exabgp_takes_every_way_to_divide_the_sessions,
 }
 
 /// Starts another switch and has ExaBGP speak to it as to the first.
@@ -137,4 +140,43 @@ fn each_family_goes_over_its_own_session(version: Version) {
     lab.libvirtd.virsh(&["destroy", "web"]);
     has(&lab.bird, &[own, db_v4]);
     has(&six, &[]);
+}
+
+/// Both configurations that ship, with the sessions that a host may have.
+fn exabgp_takes_every_way_to_divide_the_sessions(version: Version) {
+    let (dir, network) = (Dir::new(), Network::new());
+    let path = dir.path().join("exabgp.conf");
+    let children = [
+        Child::Agent { config: dir.path().join("roamd.yaml") },
+        Child::Relay { socket: dir.path().join("agent.sock"), ledger: dir.path().join("ledger") },
+    ];
+    let tries = |child: &Child, sessions: &[Session]| {
+        fs::write(&path, configuration(child, sessions)).expect("it is written");
+        version.tries(&path)
+    };
+    let both = || Session::to(&network);
+    let four = || Session { families: "ipv4 unicast;", ..both() };
+    let six = |route: &str| Session {
+        tor: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2).into(),
+        host: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1).into(),
+        families: "ipv6 unicast;",
+        route: route.to_owned(),
+        ..both()
+    };
+    let loopback = "route 2001:db8:2::1/128 next-hop 2001:db8:1::1;";
+    for child in &children {
+        let divisions = [
+            vec![both()],
+            vec![both(), Session::to(&network.with_another_tor(65_001))],
+            vec![four(), six("")],
+            vec![six(loopback)],
+            vec![Session { route: loopback.to_owned(), ..both() }],
+        ];
+        for sessions in divisions {
+            let (taken, said) = tries(child, &sessions);
+            assert!(taken, "{said}\n{}", configuration(child, &sessions));
+        }
+        let (taken, said) = tries(child, &[Session { families: "ipv5 unicast;", ..both() }]);
+        assert!(!taken && said.contains("ipv5"), "{said}");
+    }
 }
