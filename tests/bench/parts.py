@@ -133,10 +133,13 @@ class Bird:
             SERVICE_V4="10.82.0.0/16",
             SERVICE_V6="2001:db8:5::/48",
             LOOPBACKS="192.0.2.0/24",
+            RUNGS_DECIDE="false",
+            GRACEFUL_RESTART="aware",
         )
         neighbor = filled(
             "bird/host.conf.in",
             HOST="host",
+            SESSION="hosts_both",
             REACH="multihop",
             TOR_ADDRESS=self.tor,
             TOR_PORT=str(self.port),

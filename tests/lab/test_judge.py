@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from roamlab.judge import frozen, judge
 from roamlab.timeline import Best, Forwards, Lifecycle, Probes, Seen, Timeline
+from roamlab.topology import LEAF_SPINE, ONE_TOR
 
 PREFIX = "198.51.100.10/32"
 MS = 1_000_000
@@ -13,12 +14,12 @@ COPY, SUSPENDED, RESUMED, STOPPED, ENDED = 2_000, 10_000, 10_200, 12_000, 20_000
 
 def seen(at, host, rung):
     """A host's route at the switch; rung None: withdrawn."""
-    return Seen(at * MS, "tor", host, PREFIX, rung is not None, rung)
+    return Seen(at * MS, "tor", host, PREFIX, rung is not None, rung, host if rung else None)
 
 
 def best(at, host):
     """The switch's choice, which its kernel follows at once."""
-    return [Best(at * MS, "tor", PREFIX, host), Forwards(at * MS, "tor", PREFIX, host)]
+    return [Best(at * MS, "tor", PREFIX, host, host), Forwards(at * MS, "tor", PREFIX, frozenset({host} - {None}))]
 
 
 def event(at, host, name, detail="MIGRATED"):
@@ -47,7 +48,8 @@ def recording(*more, without=(), probes=None):
     """The good migration with entries more, and without some of its own."""
     entries = [entry for entry in by_the_book() if entry not in without] + list(more)
     entries.sort(key=lambda entry: entry.at)
-    return Timeline("svc", PREFIX, 0, ENDED * MS, frozenset({"h1"}), entries, probes or answered())
+    h1 = frozenset({"h1"})
+    return Timeline("svc", PREFIX, ONE_TOR, 0, ENDED * MS, h1, h1, entries, {"client": probes or answered()})
 
 
 def test_a_migration_by_the_book_is_good():
@@ -60,12 +62,18 @@ def test_the_frozen_time_is_between_suspended_and_resumed():
 
 def test_a_frozen_copy_that_is_preferred_in_the_copy_is_found():
     found = judge(recording(*best(COPY + 2, "h2"), *best(COPY + 3, "h1")))
-    assert found == ["2002.0 ms: tor prefers h2, and the VM executes on h1, for 1.0 ms"]
+    assert found == [
+        "2002.0 ms: tor prefers h2, and the VM executes on h1, for 1.0 ms",
+        "2002.0 ms: what comes to tor ends at h2, and the VM executes on h1, for 1.0 ms",
+    ]
 
 
 def test_a_source_that_stays_preferred_after_the_switch_over_is_found():
     found = judge(recording(*best(STOPPED, "h2"), without=best(SUSPENDED + 2, "h2")))
-    assert found == ["11200.0 ms: tor prefers h1, and the VM executes on h2, for 800.0 ms"]
+    assert found == [
+        "11200.0 ms: tor prefers h1, and the VM executes on h2, for 800.0 ms",
+        "11200.0 ms: what comes to tor ends at h1, and the VM executes on h2, for 800.0 ms",
+    ]
 
 
 def test_a_preference_that_follows_within_the_reaction_time_is_let_pass():
@@ -116,8 +124,11 @@ def test_a_source_that_is_never_demoted_is_found_at_the_end():
 
 
 def test_a_kernel_that_forwards_elsewhere_than_the_best_route_leads_is_found():
-    found = judge(recording(Forwards(15_000 * MS, "tor", PREFIX, "h1")))
-    assert found == ["at the end: tor forwards to h1, and the VM executes on h2"]
+    found = judge(recording(Forwards(15_000 * MS, "tor", PREFIX, frozenset({"h1"}))))
+    assert found == [
+        "15000.0 ms: what comes to tor ends at h1, and the VM executes on h2, for 5000.0 ms",
+        "at the end: what comes to tor ends at h1, and the VM executes on h2",
+    ]
 
 
 def test_a_vm_that_executes_nowhere_at_the_end_is_found():
@@ -131,12 +142,12 @@ def test_a_vm_that_executes_on_two_hosts_is_found():
 
 def test_an_icmp_unreachable_is_found():
     probes = replace(answered(), unreachable=((10_100 * MS, "172.16.1.1", 3, 0),))
-    assert judge(recording(probes=probes)) == ["10100.0 ms: 172.16.1.1 answered unreachable (ICMP 3/0)"]
+    assert judge(recording(probes=probes)) == ["10100.0 ms: 172.16.1.1 answered client unreachable (ICMP 3/0)"]
 
 
 def test_a_long_loss_while_the_vm_executes_is_found():
     found = judge(recording(probes=answered(but=[(5_000, 6_500)])))
-    assert found == ["5000.0 ms: no probe was answered, and the VM executes on h1, for 1500.0 ms"]
+    assert found == ["5000.0 ms: no probe of client was answered, and the VM executes on h1, for 1500.0 ms"]
 
 
 def test_a_loss_in_the_frozen_time_is_let_pass():
@@ -145,7 +156,7 @@ def test_a_loss_in_the_frozen_time_is_let_pass():
 
 def test_a_client_that_reaches_nothing_at_the_end_is_found():
     found = judge(recording(probes=answered(but=[(RESUMED, ENDED)])))
-    assert found[-1] == "at the end: the client does not reach the VM"
+    assert found[-1] == "at the end: client does not reach the VM"
 
 
 def test_a_return_at_once_is_good():
@@ -163,3 +174,75 @@ def test_a_migration_that_is_cancelled_is_good_when_the_source_never_lets_go():
     ended = [event(SUSPENDED, "h2", "STOPPED", "FAILED"), seen(SUSPENDED + 2, "h2", None)]
     cancelled = recording(*ended, without=[entry for entry in by_the_book() if entry not in keep])
     assert judge(cancelled) == []
+
+
+# How the VM's packets travel in two racks while it executes on h1, and where each router has its best route from.
+TO_H1 = {"border": {"s1", "s2"}, "s1": {"tor1"}, "s2": {"tor1"}, "tor1": {"h1"}, "tor2": {"s1", "s2"}}
+
+
+def in_racks(*more, without=()):
+    """A VM that executes on h1 of two racks and stays there, as every router has it; and entries more."""
+    entries = []
+    for router, neighbors in TO_H1.items():
+        entries += [Seen(0, router, neighbor, PREFIX, True, "active", "h1") for neighbor in sorted(neighbors)]
+        entries += [Best(0, router, PREFIX, min(neighbors), "h1"), Forwards(0, router, PREFIX, frozenset(neighbors))]
+    entries = sorted([*(entry for entry in entries if entry not in without), *more], key=lambda entry: entry.at)
+    h1 = frozenset({"h1"})
+    return Timeline("svc", PREFIX, LEAF_SPINE, 0, ENDED * MS, h1, h1, entries, {"client": answered()})
+
+
+def forwards(at, router, *neighbors):
+    return Forwards(at * MS, router, PREFIX, frozenset(neighbors))
+
+
+def test_a_vm_that_stays_in_its_rack_is_good():
+    assert judge(in_racks()) == []
+
+
+def test_a_distant_router_that_prefers_another_host_is_found():
+    found = judge(in_racks(Best(5_000 * MS, "border", PREFIX, "s2", "h2"), Best(5_001 * MS, "border", PREFIX, "s2", "h1")))
+    assert found == ["5000.0 ms: border prefers h2, and the VM executes on h1, for 1.0 ms"]
+
+
+def test_a_frozen_copy_that_draws_its_own_rack_is_found():
+    found = judge(in_racks(
+        Best(5_000 * MS, "tor2", PREFIX, "h2", "h2"), forwards(5_000, "tor2", "h2"),
+        Best(5_400 * MS, "tor2", PREFIX, "s1", "h1"), forwards(5_400, "tor2", "s1", "s2")))
+    assert found == [
+        "5000.0 ms: tor2 prefers h2, and the VM executes on h1, for 400.0 ms",
+        "5000.0 ms: what comes to tor2 ends at h2, and the VM executes on h1, for 400.0 ms",
+    ]
+
+
+def test_a_loop_between_two_routers_is_found_wherever_a_packet_can_get_into_it():
+    found = judge(in_racks(forwards(5_000, "tor1", "s1"), forwards(5_002, "tor1", "h1")))
+    assert [text.split(" and the VM")[0] for text in found] == [
+        "5000.0 ms: what comes to border ends at a loop of s1 and tor1,",
+        "5000.0 ms: what comes to s1 ends at a loop of s1 and tor1,",
+        "5000.0 ms: what comes to s2 ends at a loop of s1 and tor1,",
+        "5000.0 ms: what comes to tor1 ends at a loop of s1 and tor1,",
+        "5000.0 ms: what comes to tor2 ends at a loop of s1 and tor1,",
+    ]
+
+
+def test_one_of_two_equal_paths_that_leads_nowhere_is_found():
+    found = judge(in_racks(forwards(5_000, "s2"), forwards(5_003, "s2", "tor1")))
+    assert "5000.0 ms: what comes to border ends at h1 and s2, which has no route, and the VM executes on h1, for 3.0 ms" in found
+
+
+def test_a_route_that_only_the_switch_of_the_host_needs_is_missed_there_alone():
+    gone = [Seen(5_000 * MS, "tor1", "h1", PREFIX, False, None, None), Seen(5_001 * MS, "tor1", "h1", PREFIX, True, "active", "h1")]
+    assert judge(in_racks(*gone)) == ["5000.0 ms: tor1 has no route from h1, where the VM executes, for 1.0 ms"]
+    elsewhere = [Seen(5_000 * MS, "border", "s2", PREFIX, False, None, None)]
+    assert judge(in_racks(*elsewhere)) == []
+
+
+def test_while_libvirt_has_the_vm_nowhere_no_route_is_needed():
+    saved = [
+        event(SUSPENDED, "h1", "SUSPENDED", "PAUSED"), seen(SUSPENDED + 2, "h1", None), *best(SUSPENDED + 2, None),
+        event(SUSPENDED + 100, "h1", "STOPPED", "SAVED"), event(SUSPENDED + 4_000, "h2", "STARTED", "RESTORED"),
+        seen(SUSPENDED + 4_002, "h2", "standby"), *best(SUSPENDED + 4_002, "h2"),
+        event(SUSPENDED + 4_100, "h2", "RESUMED", "FROM_SNAPSHOT"), seen(SUSPENDED + 4_102, "h2", "arrived"),
+    ]
+    began = [seen(0, "h1", "active"), *best(0, "h1")]
+    assert judge(recording(*saved, without=[entry for entry in by_the_book() if entry not in began])) == []

@@ -2,8 +2,7 @@
 
 import pytest
 
-from roamlab.namespaces import wait_until
-from trial import SLOWLY, VM, hosts, hurry, recorded
+from trial import SLOWLY, VM, hosts, hurry, on_rung, preferred, recorded
 
 SIDES = pytest.mark.parametrize("side", ["source", "destination"])
 
@@ -33,17 +32,16 @@ def test_a_vm_that_has_just_arrived_leaves_a_host_whose_agent_is_dead(lab):
     """Its route stands on `arrived`, as that of the next host will, and no agent takes it down: the relay does."""
     lab.migrate(VM, *hosts(lab))
     source, target = hosts(lab)
-    prefix = lab.topology.vm(VM).prefix
-    assert lab.announcers("tor", prefix)[0] == {source: "arrived"}
+    on_rung(lab, source, "arrived")
     with recorded(lab, ends_on=target) as recording:
         migration = lab.migration(VM, source, target, *SLOWLY)
         recording.wait(source, "ITERATION")
         recording.did(f"kill -9 of roamd on {source}")
         lab.kill(f"roamd {source}")
-        wait_until("its relay has lowered the route", lambda: lab.announcers("tor", prefix)[0][source] == "active", 30)
+        on_rung(lab, source, "active")
         hurry(lab, source)
         migration.succeed()
-        wait_until(f"tor prefers {target}", lambda: lab.announcers("tor", prefix)[1] == target, 30)
+        preferred(lab, target)
         lab.await_answer(VM)
         lab.restart(f"roamd {source}")
         lab.ready(source)

@@ -49,12 +49,12 @@ def probes(lost=LOST, waits_until=RESUMED + 30, unreachable=()):
 
 def drawn(*more, without=(), seen_by=None, style=Style()):
     timeline = recording(*MORE, *more, without=without, probes=seen_by or probes())
-    found = account(timeline, "h1", "h2", "tor", INTERVAL * MS)
+    found = account(timeline, "h1", "h2", "tor", "client", INTERVAL * MS)
     return draw(rows(timeline, found), lanes(found), found.began, style)
 
 
 def found(*more, without=(), seen_by=None):
-    return account(recording(*MORE, *more, without=without, probes=seen_by or probes()), "h1", "h2", "tor", INTERVAL * MS)
+    return account(recording(*MORE, *more, without=without, probes=seen_by or probes()), "h1", "h2", "tor", "client", INTERVAL * MS)
 
 
 def cells(lines):
@@ -131,7 +131,7 @@ def test_a_switch_that_never_turns_is_named():
 
 def test_a_qemu_that_tells_no_downtime_is_named_and_the_table_says_unknown():
     timeline = recording(*[entry for entry in MORE if getattr(entry, "event", None) != "JOB"], probes=probes())
-    silent = account(timeline, "h1", "h2", "tor", INTERVAL * MS)
+    silent = account(timeline, "h1", "h2", "tor", "client", INTERVAL * MS)
     assert unseen(silent) == ["QEMU on h1 did not tell its downtime"]
     assert list(table([silent]))[1].split() == ["h1", "→", "h2", "2", "of", "2000", "20.0", "ms", "249.0", "ms", "unknown", "unknown"]
 

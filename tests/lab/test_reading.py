@@ -1,10 +1,13 @@
 """What the parts of the lab write is read right: lines as BIRD 2.0.12, iproute2 6.1 and roamd wrote them."""
 
-from roamlab.bgp import Route, routes, rung
-from roamlab.recording import agent_entries, bird_entries, event_name, kernel_entries, nanoseconds
-from roamlab.timeline import Best, Forwards, Log, Probes, Seen, Session
+from roamlab import bird, kernel
+from roamlab.clock import nanoseconds
+from roamlab.ladder import Mark, Route, mark
+from roamlab.recording import agent_entries, event_name
+from roamlab.timeline import Best, Forwards, Log, Probes, Seen, Session, Timeline
+from roamlab.topology import LEAF_SPINE, ONE_TOR
 
-PREFIX = "198.51.100.10/32"
+PREFIX, PREFIX_V6 = "198.51.100.10/32", "2001:db8:5::10/128"
 AT = 1_795_387_022_694_396_000
 
 
@@ -19,32 +22,68 @@ def test_birds_log_tells_of_rungs_best_routes_and_withdraws():
         "2026-11-22 22:37:02.694396 <INFO> SEEN h2 198.51.100.10/32 path (path 65101 65101) med 250 "
         "mark (lclist (65101, 82, 3))",
         "2026-11-22 22:37:02.694396 <INFO> SEEN h2 192.0.2.4/32 path (path 65101) med (void) mark (lclist )",
-        "2026-11-22 22:37:02.694396 <INFO> BEST h2 198.51.100.10/32",
+        "2026-11-22 22:37:02.694396 <INFO> BEST h2 198.51.100.10/32 mark (lclist (65101, 82, 3))",
         "2026-11-22 22:37:02.694396 <TRACE> h1.ipv4 > removed 198.51.100.10/32 0L 9G unicast",
         "2026-11-22 22:37:02.694396 <TRACE> h1.ipv4 > removed [sole] 198.51.100.10/32 0L 9G unicast",
-        "2026-11-22 22:37:02.694396 <TRACE> forward.ipv4 < removed 198.51.100.10/32 0L 9G unicast",
+        "2026-11-22 22:37:02.694396 <TRACE> forward4.ipv4 < removed 198.51.100.10/32 0L 9G unicast",
         "2026-11-22 22:37:02.694396 <RMT> h1: Received: Cease",
         "half a line",
     ]
-    assert list(bird_entries("tor", lines)) == [
-        Seen(AT, "tor", "h2", PREFIX, True, "standby"),
-        Seen(AT, "tor", "h2", "192.0.2.4/32", True, None),
-        Best(AT, "tor", PREFIX, "h2"),
-        Seen(AT, "tor", "h1", PREFIX, False, None),
-        Seen(AT, "tor", "h1", PREFIX, False, None),
-        Best(AT, "tor", PREFIX, None),
+    assert list(bird.entries(ONE_TOR, "tor", lines)) == [
+        Seen(AT, "tor", "h2", PREFIX, True, "standby", "h2"),
+        Seen(AT, "tor", "h2", "192.0.2.4/32", True, None, "h2"),
+        Best(AT, "tor", PREFIX, "h2", "h2"),
+        Seen(AT, "tor", "h1", PREFIX, False, None, None),
+        Seen(AT, "tor", "h1", PREFIX, False, None, None),
+        Best(AT, "tor", PREFIX, None, None),
         Session(AT, "tor", "h1", "Received: Cease"),
     ]
 
 
-def test_the_kernels_routes_lead_to_the_neighbor_behind_the_next_hop():
+def test_a_spines_log_tells_from_which_host_a_route_is_whichever_family_and_switch_it_came_by():
+    lines = [
+        "2026-11-22 22:37:02.694396 <INFO> BEST tor1_v6 2001:db8:5::10/128 mark (lclist (65102, 82, 3) (65102, 90, 2))",
+        "2026-11-22 22:37:02.694396 <INFO> SEEN tor1_v6 2001:db8:5::10/128 path (path 65001 65102) med (void) "
+        "mark (lclist (65102, 82, 3) (65102, 90, 2))",
+        "2026-11-22 22:37:02.694396 <TRACE> tor2_v6.ipv6 > removed 2001:db8:5::10/128 0L 9G unicast",
+        "2026-11-22 22:37:02.694396 <TRACE> forward6.ipv6 < removed 2001:db8:5::10/128 0L 9G unicast",
+    ]
+    assert list(bird.entries(LEAF_SPINE, "s1", lines)) == [
+        Best(AT, "s1", PREFIX_V6, "tor1", "h2"),
+        Seen(AT, "s1", "tor1", PREFIX_V6, True, "standby", "h2"),
+        Seen(AT, "s1", "tor2", PREFIX_V6, False, None, None),
+        Best(AT, "s1", PREFIX_V6, None, None),
+    ]
+
+
+def test_a_neighbor_that_hands_on_two_hosts_routes_withdraws_one_of_them():
+    lines = [
+        "2026-11-22 22:37:02.694396 <TRACE> s1.ipv4 > added 198.51.100.10/32 113L 63G unicast",
+        "2026-11-22 22:37:02.694396 <INFO> SEEN s1 198.51.100.10/32 path (path 65000 65002) med (void) "
+        "mark (lclist (65102, 82, 3) (65102, 90, 2))",
+        "2026-11-22 22:37:02.694396 <TRACE> s1.ipv4 > added [best] 198.51.100.10/32 62L 63G unicast",
+        "2026-11-22 22:37:02.694396 <INFO> SEEN s1 198.51.100.10/32 path (path 65000 65001) med (void) "
+        "mark (lclist (65101, 82, 1) (65101, 90, 1))",
+        "2026-11-22 22:37:02.694396 <TRACE> s1.ipv4 > removed 198.51.100.10/32 113L 63G unicast",
+    ]
+    entries = list(bird.entries(LEAF_SPINE, "border", lines))
+    assert entries == [
+        Seen(AT, "border", "s1", PREFIX, True, "standby", "h2"),
+        Seen(AT, "border", "s1", PREFIX, True, "active", "h1"),
+        Seen(AT, "border", "s1", PREFIX, False, None, "h2"),
+    ]
+    timeline = Timeline("svc", PREFIX, LEAF_SPINE, 0, AT + 1, frozenset(), frozenset(), entries, {})
+    assert timeline.heard("border")[-1] == (AT, {("s1", "h1"): "active"})
+
+
+def test_the_kernels_routes_lead_to_the_neighbors_behind_the_next_hops():
     lines = [
         "[2026-11-22T22:37:02.694396] 198.51.100.10 via 172.16.2.2 dev h1 proto bird metric 32 ",
         "[2026-11-22T22:37:02.694396] Deleted 198.51.100.10 via 172.16.2.2 dev h1 proto bird metric 32 ",
         "[2026-11-22T22:37:02.694396] 172.16.1.0/24 dev client proto kernel scope link src 172.16.1.1 ",
     ]
-    assert list(kernel_entries("tor", {"172.16.2.2": "h1"}, lines)) == [
-        Forwards(AT, "tor", PREFIX, "h1"), Forwards(AT, "tor", PREFIX, None)]
+    assert list(kernel.entries("tor", ONE_TOR.behind("tor"), lines)) == [
+        Forwards(AT, "tor", PREFIX, {"h1"}), Forwards(AT, "tor", PREFIX, frozenset())]
 
 
 def test_roamds_log_is_read_and_what_else_stands_in_the_file_is_not():
@@ -63,9 +102,10 @@ def test_libvirts_numbers_have_names_and_unknown_ones_stay_numbers():
     assert event_name(42, 7) == ("42", "7")
 
 
-def test_a_rung_is_that_of_roamds_own_mark():
-    assert rung("(65101, 1, 2) (65101, 82, 4)") == "leaving"
-    assert rung("(65101, 1, 2)") is None
+def test_a_rung_is_that_of_roamds_own_mark_and_the_host_that_of_the_labs():
+    assert mark("(65101, 1, 2) (65101, 82, 4) (65101, 90, 2)") == Mark("leaving", 2)
+    assert mark("65101:82:4 65101:90:2") == Mark("leaving", 2)
+    assert mark("(65101, 1, 2)") == Mark(None, None)
 
 
 def test_birds_table_lists_all_routes_of_a_prefix_and_which_is_the_best():
@@ -82,9 +122,9 @@ def test_birds_table_lists_all_routes_of_a_prefix_and_which_is_the_best():
         "192.0.2.3/32         unicast [h1 22:36:15.943] * (100) [AS65101i]\n"
         "\tvia 172.16.2.2 on h1\n"
     )
-    assert routes(text) == {
-        PREFIX: [Route("h1", "active", True), Route("h2", "standby", False)],
-        "192.0.2.3/32": [Route("h1", None, True)],
+    assert bird.read_table(ONE_TOR, text) == {
+        PREFIX: [Route("h1", "active", True, "h1"), Route("h2", "standby", False, "h2")],
+        "192.0.2.3/32": [Route("h1", None, True, "h1")],
     }
 
 

@@ -2,8 +2,8 @@
 
 from contextlib import contextmanager
 
-from roamlab.bgp import RUNGS
 from roamlab.judge import judge
+from roamlab.ladder import ABOVE_STANDBY
 from roamlab.namespaces import wait_until
 from roamlab.recording import Recording
 
@@ -12,35 +12,66 @@ VM = "svc"
 SLOWLY = ("--bandwidth", "4")
 
 
-def hosts(lab):
-    """The host on which the VM is, and the other one."""
-    source = lab.where(VM)
+def hosts(lab, vm=VM):
+    """The host on which a VM is, and the other one."""
+    source = lab.where(vm)
     return source, next(host.name for host in lab.topology.hosts if host.name != source)
 
 
-def hurry(lab, source):
+def hurry(lab, source, vm=VM):
     """Lets a slow copy go on at full speed; one that has ended meanwhile needs no speed."""
-    lab.virsh(source, "migrate-setspeed", VM, "10000", check=False)
+    lab.virsh(source, "migrate-setspeed", vm, "10000", check=False)
 
 
-def converged(lab, host):
-    """Waits until every router has the VM's route from this host alone, above standby, and the client reaches the VM."""
-    prefix = lab.topology.vm(VM).prefix
+def everywhere(lab, vm, what, holds, seconds=30):
+    """Waits until something holds for a VM's routes, `holds({host: rung}, best)`, at every router and for all its prefixes."""
     for router in lab.topology.routers:
-        def alone():
-            rungs, best = lab.announcers(router.name, prefix)
-            return set(rungs) == {host} and rungs[host] in RUNGS[: RUNGS.index("standby")] and best == host
-        wait_until(f"{router.name} has the route from {host} alone", alone, 30)
-    lab.await_answer(VM)
+        for prefix in lab.topology.vm(vm).addresses:
+            wait_until(f"{router.name}: {prefix}: {what}", lambda router=router, prefix=prefix: holds(
+                *lab.announcers(router.name, prefix)), seconds)
+
+
+def preferred(lab, host, vm=VM):
+    """Waits until every router prefers a host."""
+    everywhere(lab, vm, f"{host} is preferred", lambda rungs, best: best == host)
+
+
+def converged(lab, host, vm=VM):
+    """Waits until every router has a VM's route from this host alone, above standby, and the clients reach the VM."""
+    everywhere(lab, vm, f"the route is that of {host} alone",
+               lambda rungs, best: set(rungs) == {host} and rungs[host] in ABOVE_STANDBY and best == host)
+    lab.await_answer(vm)
+
+
+def on_rung(lab, host, rung, vm=VM):
+    """Waits until the switches above a host have its route on a rung."""
+    for switch in lab.topology.switches(host):
+        for prefix in lab.topology.vm(vm).addresses:
+            wait_until(f"{switch} has {prefix} of {host} on {rung}", lambda switch=switch, prefix=prefix: lab.announcers(
+                switch, prefix)[0].get(host) == rung, 30)
+
+
+def found_by(timelines):
+    """What the judge found, and the recording to go with it."""
+    text = [f"{timeline.vm} {timeline.prefix}: {text}" for timeline in timelines for text in judge(timeline)]
+    return "\n".join([*text, "", timelines[0].text("INFO", "WARN", "ERROR")]) if text else ""
 
 
 @contextmanager
 def recorded(lab, ends_on, **options):
     """Records what is done inside, waits until the VM is settled on the host `ends_on`, and judges it all."""
-    with Recording(lab, VM, **options) as recording:
+    with recorded_all(lab, {VM: ends_on}, **options) as recording:
         yield recording
-        converged(lab, ends_on)
-    timeline = recording.timeline
-    found = judge(timeline)
-    assert not found, "\n".join([*found, "", timeline.text("INFO", "WARN", "ERROR")])
-    assert timeline.executions()[-1][1] == {ends_on}
+
+
+@contextmanager
+def recorded_all(lab, ends_on, **options):
+    """The same for several VMs, each with the host on which it ends."""
+    options = {"interval": 2 * len(ends_on) * len(lab.topology.clients)} | options
+    with Recording(lab, *ends_on, **options) as recording:
+        yield recording
+        for vm, host in ends_on.items():
+            converged(lab, host, vm)
+    assert not (found := found_by(recording.timelines)), found
+    for timeline in recording.timelines:
+        assert timeline.executions()[-1][1] == {ends_on[timeline.vm]}

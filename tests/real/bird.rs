@@ -61,12 +61,15 @@ impl Bird {
                 ("SERVICE_V4", Network::SERVICE_V4),
                 ("SERVICE_V6", Network::SERVICE_V6),
                 ("LOOPBACKS", Network::LOOPBACKS),
+                ("RUNGS_DECIDE", "false"),
+                ("GRACEFUL_RESTART", "aware"),
             ],
         );
         text += &template::filled(
             "bird/host.conf.in",
             &[
                 ("HOST", "host"),
+                ("SESSION", "hosts_both"),
                 ("REACH", "multihop"),
                 ("TOR_ADDRESS", &network.tor.to_string()),
                 ("TOR_PORT", &network.tor_port.to_string()),

@@ -3,8 +3,9 @@
 import time
 from typing import NamedTuple
 
+from roamlab import kernel
 from roamlab.namespaces import wait_until
-from roamlab.recording import Watch, kernel_entries
+from roamlab.recording import Watch
 from roamlab.topology import LabError
 
 from . import figures
@@ -53,8 +54,8 @@ class Lane:
     def cross(self, rate):
         """Migrates the VM to the other host under so many probes a second."""
         lab, seen = self.lab, len(self.watch.entries)
-        kernel = lab.path / self.tor.name / "kernel.log"
-        mark = kernel.stat().st_size
+        routes_log = kernel.log(lab, self.tor.name)
+        mark = routes_log.stat().st_size
         found = lab.path / self.client.name / "probes"
         found.unlink(missing_ok=True)
         prober = lab.namespaces.start(
@@ -75,10 +76,10 @@ class Lane:
         probes = figures.parse(found.read_text())
         job = wait_until("libvirt's figures of the migration", lambda: self.event(seen, self.other, "JOB"))
         stopped = wait_until("libvirt's event of the switch-over", lambda: self.event(seen, self.other, "SUSPENDED"))
-        neighbors = {end.peer_address: end.peer for end in lab.topology.ends(self.tor.name)}
-        with open(kernel, encoding="utf-8") as log:
+        with open(routes_log, encoding="utf-8") as log:
             log.seek(mark)
-            routes = list(kernel_entries(self.tor.name, neighbors, log.read().splitlines()))
+            routes = [entry for entry in kernel.entries(self.tor.name, lab.topology.behind(self.tor.name), log.read().splitlines())
+                      if entry.prefix == lab.topology.vm(VM).prefix]
         moved = figures.moved(stopped.at, routes, self.host)
         return Crossing(
             self.other, self.host, figures.figures(probes, job.detail["downtime"], moved), figures.pace(probes, rate, begun),
@@ -102,7 +103,7 @@ def timeline(zero, events, routes, probes):
     """(ms after `zero`, what happened), in order."""
     moments = [(event.at, f"{event.host} {event.event} {event.detail}") for event in events
                if event.event not in ("JOB", "ITERATION")]
-    moments += [(route.at, f"{route.router} forwards {route.prefix} to {route.neighbor}") for route in routes]
+    moments += [(route.at, f"{route.router} forwards {route.prefix} to {' and '.join(route.neighbors) or 'nobody'}") for route in routes]
     length, began = probes.silence()
     moments += [(began, "silence begins"), (began + length, "silence ends")]
     return [(round((at - zero) / figures.NS_PER_MS, 1), text) for at, text in sorted(moments)]

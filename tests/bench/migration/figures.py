@@ -60,7 +60,7 @@ def moved(stopped, forwards, target):
     """When the switch began to forward to `target` for good, in ms after `stopped`; None if no entry says so."""
     since = None
     for entry in forwards:
-        if entry.neighbor != target:
+        if entry.neighbors != {target}:
             since = None
         elif since is None:
             since = entry.at

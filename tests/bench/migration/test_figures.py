@@ -22,7 +22,7 @@ def of(*answers, downtime=0, errors=(), moved=None):
 
 
 def forwards(at, neighbor):
-    return Forwards(at * MS, "tor", PREFIX, neighbor)
+    return Forwards(at * MS, "tor", PREFIX, frozenset({neighbor} - {None}))
 
 
 def test_what_the_prober_wrote_is_read_back():

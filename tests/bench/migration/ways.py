@@ -7,10 +7,9 @@ the migrations of all of them can take turns.
 import shutil
 from pathlib import Path
 
-from roamlab import bgp, hypervisor
+from roamlab import exabgp, hypervisor
 from roamlab.lab import Lab
-from roamlab.namespaces import wait_until
-from roamlab.templates import DEPLOY, filled
+from roamlab.templates import filled
 from roamlab.wires import GATEWAY_MAC, GATEWAY_V4
 
 HERE = Path(__file__).resolve().parent
@@ -27,7 +26,7 @@ class Roamd(Lab):
     def only_route_from(self, host):
         [tor] = self.topology.routers
         found = self.routes(tor.name, self.topology.vm(VM).prefix)
-        return [(route.neighbor, route.best) for route in found] == [(host, True)]
+        return [(route.host, route.best) for route in found] == [(host, True)]
 
 
 class Scripted(Roamd):
@@ -35,6 +34,9 @@ class Scripted(Roamd):
 
     process, api = "", ""
     cli = "false"
+
+    def reachable(self, vm):
+        return [self.topology.vm(vm).address]
 
     def build_host(self, host):
         directory = self.path / host.name
@@ -54,15 +56,12 @@ class Scripted(Roamd):
             "API": self.api, "TOR_ADDRESS": end.peer_address, "HOST_ADDRESS": end.address,
             "HOST_AS": self.topology.node(host).asn, "TOR_AS": self.topology.node(end.peer).asn,
         }))
-        settings = filled(DEPLOY / "exabgp/local.env.in", {"TOR_PORT": 179, "USER": "root"})
-        environment = dict(line.split("=", 1) for line in settings.splitlines() if line and not line.startswith("#"))
         self.services[f"exabgp {host}"] = self.namespaces.start(
-            host, [*bgp.exabgp_command(self.options.exabgp), directory / "exabgp.conf"], directory / "exabgp.log",
-            environment=environment | {"exabgp_api_cli": self.cli})
+            host, [*exabgp.command(self.options.exabgp), directory / "exabgp.conf"], directory / "exabgp.log",
+            environment=exabgp.environment() | {"exabgp_api_cli": self.cli})
 
     def ready(self, host):
-        [tor] = self.topology.routers
-        wait_until(f"{host}'s session", lambda: "Established" in self.birdc(tor.name, f"show protocols {host}"))
+        """Nothing says so: the session is all there is."""
 
     def settled(self, host):
         return self.only_route_from(host)
@@ -123,6 +122,12 @@ class Layer2(Lab):
 
     def ready(self, host):
         """There is nothing that could be."""
+
+    def connected(self, router):
+        """There are no sessions."""
+
+    def reachable(self, vm):
+        return [self.topology.vm(vm).address]
 
     def settled(self, host):
         return True

@@ -20,6 +20,7 @@ class Account:
     source: str
     target: str
     router: str
+    client: str
     # virsh was started; the target's route reached the router.
     began: int
     offered: int | None
@@ -51,8 +52,8 @@ class Account:
         return None if self.downtime_ms is None else self.silence - self.downtime_ms * 1_000_000
 
 
-def account(timeline, source, target, router, interval):
-    """The account of a recording in which the VM migrated; `interval` is that of the probes, in ns."""
+def account(timeline, source, target, router, client, interval):
+    """The account of a recording in which the VM migrated, as a router and a client saw it; `interval` of its probes in ns."""
     events = told(timeline)
     began = next((entry.at for entry in timeline.of(Deed)), timeline.began)
 
@@ -61,17 +62,19 @@ def account(timeline, source, target, router, interval):
 
     stopped = event(source, "SUSPENDED")
     downtimes = [entry.detail.get("downtime") for entry in events if (entry.host, entry.event) == (source, "JOB")]
-    probes = timeline.probes
+    probes = timeline.probes[client]
     resumed = event(target, "RESUMED")
     silence, silence_began = switch_over_silence(probes, stopped, resumed)
     gaps = [later - earlier for earlier, later in zip(probes.sent, probes.sent[1:])]
     return Account(
-        vm=timeline.vm, source=source, target=target, router=router, began=began,
-        offered=first(timeline.of(Seen), began, lambda entry: (entry.router, entry.neighbor, entry.present) == (router, target, True)),
+        vm=timeline.vm, source=source, target=target, router=router, client=client, began=began,
+        offered=first(timeline.of(Seen), began, lambda entry: (entry.router, entry.prefix, entry.host, entry.present) == (
+            router, timeline.prefix, target, True)),
         stopped=stopped,
         decided=None if stopped is None else first(
             timeline.of(Log), stopped, lambda entry: entry.host == source and entry.message in ("announce", "withdraw")),
-        turned=first(timeline.of(Forwards), began, lambda entry: (entry.router, entry.neighbor) == (router, target)),
+        turned=first(timeline.of(Forwards), began, lambda entry: (entry.router, entry.prefix, entry.neighbors) == (
+            router, timeline.prefix, {target})),
         resumed=resumed, downtime_ms=downtimes[0] if downtimes else None,
         sent=len(probes.sent), lost=probes.lost, longest_loss=probes.longest_loss(), silence=silence, silence_began=silence_began,
         waited=len(waiting(probes, silence_began, silence_began + silence)),

@@ -5,8 +5,9 @@ import json
 import socket
 import subprocess
 
+from .ladder import ORIGIN
 from .place import REPOSITORY
-from .topology import SERVICE_V4, LabError
+from .topology import SERVICE_V4, SERVICE_V6, LabError
 
 TRANSPORTS = ("relay", "child")
 
@@ -19,7 +20,10 @@ exabgp:
   lease: {lease}
 bgp:
   local_as: {asn}
-  allowed_prefixes: [{service}]
+  prepend_step: {prepend_step}
+  next_hop_v6: "{next_hop_v6}"
+  allowed_prefixes: [{service_v4}, "{service_v6}"]
+  attributes: {{large_communities: ["{asn}:{origin}:{number}"]}}
 mobility:
   settle: {settle}
 http:
@@ -41,11 +45,13 @@ def binary():
 
 def configure(lab, host):
     """Writes the host's roamd.yaml; the map of VMs is the same on every host."""
-    options = lab.options
+    options, topology = lab.options, lab.topology
     text = CONFIG.format(
-        transport=options.transport, lease=options.lease, settle=options.settle, asn=host.asn, service=SERVICE_V4) + "vms:\n"
-    for vm in lab.topology.vms:
-        text += f"  {vm.name}:\n    service_ips: [{vm.address}]\n"
+        transport=options.transport, lease=options.lease, settle=options.settle, asn=host.asn, prepend_step=options.prepend_step,
+        next_hop_v6="self" if topology.session_a_family else topology.ends(host.name)[0].address_v6,
+        service_v4=SERVICE_V4, service_v6=SERVICE_V6, origin=ORIGIN, number=topology.number(host.name)) + "vms:\n"
+    for vm in topology.vms:
+        text += f"  {vm.name}:\n    service_ips: [{vm.address}, \"{vm.address_v6}\"]\n"
     (lab.path / host.name / "roamd.yaml").write_text(text)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from .image import exclusive
 from .namespaces import wait_until
 from .place import CACHE
+from .templates import DEPLOY, filled
 
 # The machine's path: its place below the host's directory.
 PRIVATE = {
@@ -82,6 +83,15 @@ def prepare(namespaces, topology, host, directory):
         # libvirt would make these itself.
         script += [f"mkdir -p {machine}", f"mount --bind {directory}/{inside} {machine}"]
     namespaces.run(host.name, "sh", "-c", "\n".join(script))
+
+
+def install_hook(directory):
+    """Puts roamd's hook where libvirtd looks for it when it starts."""
+    (directory / "etc/hooks").mkdir()
+    text = filled(DEPLOY / "libvirt/hooks/qemu.in", {"READYZ": "--unix-socket /run/roamd/http.sock http://localhost/readyz"})
+    hook = directory / "etc/hooks/qemu"
+    hook.write_text(text)
+    hook.chmod(0o755)
 
 
 def start(namespaces, host, directory):

@@ -129,6 +129,6 @@ def build_initramfs(kernel, target):
 def domain(vm, made, console):
     """The VM's libvirt XML; `console` is where the guest's serial line is written."""
     return filled(SOURCE / "domain.xml.in", {
-        "NAME": vm.name, "UUID": vm.uuid, "MAC": vm.mac, "ADDRESS": vm.address, "KERNEL": made.kernel,
+        "NAME": vm.name, "UUID": vm.uuid, "MAC": vm.mac, "ADDRESS": vm.address, "ADDRESS_V6": vm.address_v6, "KERNEL": made.kernel,
         "INITRAMFS": made.initramfs, "CONSOLE": console,
     })

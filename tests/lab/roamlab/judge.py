@@ -2,13 +2,14 @@
 
 The rules, where `a VM executes` means from libvirt's RESUMED to its SUSPENDED or STOPPED:
 
-announced     the host on which the VM executes has a route there
-preferred     and the router's best route is that one
-routed        from the VM's first execution to its last there is a best route, without any gap
-one a rung    no two hosts stand on the same rung for longer than the VM stood still in between
-reachable     nobody answers `unreachable`, and no probe after probe is lost while the VM executes
-settled       at the end the VM executes on one host, which alone is above `standby`, is preferred, and is forwarded to;
-              and the client has reached it there
+announced     each switch above the host on which the VM executes has that host's route
+preferred     every router's best route is that host's
+led           and what comes to any router is forwarded to that host, over whatever routers, without a loop or a dead end
+routed        while libvirt has the VM on any host, every router has a best route, without any gap
+one a rung    no two hosts stand on the same rung at a router for longer than the VM stood still in between
+reachable     nobody answers `unreachable` meanwhile, and no probe after probe is lost while the VM executes
+settled       at the end the VM executes on one host, which alone is above `standby`, is preferred and led to; and each
+              client has reached it there
 
 libvirt tells the agents and the recorder of an event separately, and the router is told after that. So just after a VM
 began to execute, and just before it ceased to, the router may still (or already) prefer another host. REACTION is how long
@@ -19,11 +20,9 @@ other tolerance: a gap or a wrong preference of a millisecond in the middle of a
 
 from typing import NamedTuple
 
-from .bgp import RUNGS
-from .timeline import Forwards
+from .ladder import ABOVE_STANDBY
 
 REACTION = 1_000_000_000
-ABOVE_STANDBY = RUNGS[: RUNGS.index("standby")]
 
 
 class Span(NamedTuple):
@@ -37,21 +36,26 @@ class Span(NamedTuple):
 def judge(timeline, reaction=REACTION):
     """Everything that did not hold, in words; an empty list is a good recording."""
     executions = spans(timeline.executions(), timeline.ended)
-    steady = [shrunk for span in executions if len(span.value) == 1 and (shrunk := shrink(span, timeline, reaction))]
+    steady = list(steadily(timeline, [span for span in executions if len(span.value) == 1], reaction))
+    existing = list(steadily(timeline, [span for span in spans(
+        [(at, bool(hosts)) for at, hosts in timeline.existences()], timeline.ended) if span.value], reaction))
+    ends = spans([(at, {router: end_of(router, now) for router in now}) for at, now in timeline.forwards()], timeline.ended)
     found = []
     for span in executions:
         if len(span.value) > 1 and span.end > span.begin:
             found.append(said(timeline, span, f"the VM executes on {names(span.value)} at once"))
     for router in timeline.routers():
-        rungs = spans(timeline.rungs(router), timeline.ended)
+        heard = spans(timeline.heard(router), timeline.ended)
         best = spans(timeline.best(router), timeline.ended)
-        found += announced(timeline, router, steady, rungs)
+        found += announced(timeline, router, steady, heard)
         found += preferred(timeline, router, steady, best)
-        found += routed(timeline, router, executions, best, reaction)
-        found += one_a_rung(timeline, router, executions, rungs, reaction)
-        found += settled(timeline, router, executions, rungs, best)
-    found += reachable(timeline, steady, executions[-1], reaction)
-    return found
+        found += led(timeline, router, steady, ends)
+        found += routed(timeline, router, existing, best)
+        found += one_a_rung(timeline, router, executions, heard, reaction)
+        found += settled(router, executions, heard, best, ends)
+    found += reachable(timeline, steady, existing, executions[-1], reaction)
+    # What has nothing to do with one router is said once.
+    return list(dict.fromkeys(found))
 
 
 def spans(changes, ended):
@@ -67,11 +71,13 @@ def spans(changes, ended):
     return found
 
 
-def shrink(span, timeline, reaction):
-    """What remains of an execution when what is next to its beginning and its end is left out."""
-    begin = span.begin if span.begin <= timeline.began else span.begin + reaction
-    end = span.end if span.end >= timeline.ended else span.end - reaction
-    return Span(begin, end, next(iter(span.value))) if begin < end else None
+def steadily(timeline, all_of_it, reaction):
+    """What remains of each span when what is next to its beginning and its end is left out."""
+    for span in all_of_it:
+        begin = span.begin if span.begin <= timeline.began else span.begin + reaction
+        end = span.end if span.end >= timeline.ended else span.end - reaction
+        if begin < end:
+            yield Span(begin, end, span.value)
 
 
 def overlap(first, second):
@@ -80,36 +86,54 @@ def overlap(first, second):
     return Span(begin, end, first.value) if begin < end else None
 
 
-def announced(timeline, router, steady, rungs):
+def announced(timeline, router, steady, heard):
     for execution in steady:
-        for span in spans([(span.begin, execution.value in span.value) for span in rungs], timeline.ended):
+        [host] = execution.value
+        if router not in timeline.topology.switches(host):
+            continue
+        for span in spans([(span.begin, any(host == of for _, of in span.value)) for span in heard], timeline.ended):
             if not span.value and (shared := overlap(execution, span)):
-                yield said(timeline, shared, f"{router} has no route from {execution.value}, where the VM executes")
+                yield said(timeline, shared, f"{router} has no route from {host}, where the VM executes")
 
 
 def preferred(timeline, router, steady, best):
     for execution in steady:
         for span in best:
-            if span.value not in (None, execution.value) and (shared := overlap(execution, span)):
-                yield said(timeline, shared, f"{router} prefers {span.value}, and the VM executes on {execution.value}")
+            if span.value is not None and {span.value} != execution.value and (shared := overlap(execution, span)):
+                yield said(timeline, shared, f"{router} prefers {span.value}, and the VM executes on {names(execution.value)}")
 
 
-def routed(timeline, router, executions, best, reaction):
-    running = [span for span in executions if span.value]
-    if not running:
-        return
-    begin = running[0].begin if running[0].begin <= timeline.began else running[0].begin + reaction
-    needed = Span(begin, running[-1].end, None)
-    for span in best:
-        if span.value is None and (shared := overlap(needed, span)):
-            yield said(timeline, shared, f"{router} has no route at all")
+def led(timeline, router, steady, ends):
+    for execution in steady:
+        for span in spans([(span.begin, span.value[router]) for span in ends], timeline.ended):
+            if span.value != execution.value and (shared := overlap(execution, span)):
+                yield said(timeline, shared, f"what comes to {router} ends at {names(span.value)}, and the VM executes on "
+                                             f"{names(execution.value)}")
 
 
-def one_a_rung(timeline, router, executions, rungs, reaction):
+def end_of(router, forwards, passed=()):
+    """Where packets that come to a router get, by what each router forwards to: the nodes that forward them no further."""
+    if router not in forwards:
+        return frozenset({router})
+    if router in passed:
+        return frozenset({f"a loop of {names(passed[passed.index(router):])}"})
+    if not forwards[router]:
+        return frozenset({f"{router}, which has no route"})
+    return frozenset().union(*(end_of(neighbor, forwards, (*passed, router)) for neighbor in forwards[router]))
+
+
+def routed(timeline, router, existing, best):
+    for needed in existing:
+        for span in best:
+            if span.value is None and (shared := overlap(needed, span)):
+                yield said(timeline, shared, f"{router} has no route at all")
+
+
+def one_a_rung(timeline, router, executions, heard, reaction):
     def shared_rungs(at):
-        marked = sorted((rung, host) for host, rung in at.items() if rung)
+        marked = sorted({(rung, host) for (_, host), rung in at.items() if rung})
         return tuple((rung, host, other) for (rung, host), (same, other) in zip(marked, marked[1:]) if rung == same)
-    for span in spans([(span.begin, shared_rungs(span.value)) for span in rungs], timeline.ended):
+    for span in spans([(span.begin, shared_rungs(span.value)) for span in heard], timeline.ended):
         if not span.value:
             continue
         still = sum(frozen.end - frozen.begin for execution in executions
@@ -119,31 +143,32 @@ def one_a_rung(timeline, router, executions, rungs, reaction):
             yield said(timeline, span, f"{router} has {host} and {other} both on {rung}")
 
 
-def settled(timeline, router, executions, rungs, best):
+def settled(router, executions, heard, best, ends):
     last = executions[-1].value
     if len(last) != 1:
         yield f"at the end: the VM executes on {names(last) or 'no host'}"
         return
-    [host] = last
-    above = {neighbor for neighbor, rung in rungs[-1].value.items() if rung in ABOVE_STANDBY}
-    if above != {host}:
-        yield f"at the end: {router} has {names(above) or 'no host'} above standby, and the VM executes on {host}"
-    for what, neighbor in (("prefers", best[-1].value), ("forwards to", timeline.best(router, Forwards)[-1][1])):
-        if neighbor != host:
-            yield f"at the end: {router} {what} {neighbor}, and the VM executes on {host}"
+    above = {host for (_, host), rung in heard[-1].value.items() if rung in ABOVE_STANDBY}
+    if above != last:
+        yield f"at the end: {router} has {names(above) or 'no host'} above standby, and the VM executes on {names(last)}"
+    if {best[-1].value} != last:
+        yield f"at the end: {router} prefers {best[-1].value}, and the VM executes on {names(last)}"
+    if ends[-1].value[router] != last:
+        yield f"at the end: what comes to {router} ends at {names(ends[-1].value[router])}, and the VM executes on {names(last)}"
 
 
-def reachable(timeline, steady, last, reaction):
-    probes = timeline.probes
-    for at, sender, kind, code in probes.unreachable:
-        yield f"{milliseconds(timeline, at)}: {sender} answered unreachable (ICMP {kind}/{code})"
-    for span in lost_runs(probes):
-        for execution in steady:
-            shared = overlap(span, execution)
-            if shared and shared.end - shared.begin > reaction:
-                yield said(timeline, shared, f"no probe was answered, and the VM executes on {execution.value}")
-    if not any(arrival for sent, arrival in zip(probes.sent, probes.received) if sent >= last.begin):
-        yield "at the end: the client does not reach the VM"
+def reachable(timeline, steady, existing, last, reaction):
+    for client, probes in timeline.probes.items():
+        for at, sender, kind, code in probes.unreachable:
+            if any(span.begin <= at < span.end for span in existing):
+                yield f"{milliseconds(timeline, at)}: {sender} answered {client} unreachable (ICMP {kind}/{code})"
+        for span in lost_runs(probes):
+            for execution in steady:
+                shared = overlap(span, execution)
+                if shared and shared.end - shared.begin > reaction:
+                    yield said(timeline, shared, f"no probe of {client} was answered, and the VM executes on {names(execution.value)}")
+        if not any(arrival for sent, arrival in zip(probes.sent, probes.received) if sent >= last.begin):
+            yield f"at the end: {client} does not reach the VM"
 
 
 def lost_runs(probes):
@@ -165,7 +190,6 @@ def frozen(timeline):
     all_of_it = spans(timeline.executions(), timeline.ended)
     return [span for before, span, after in zip(all_of_it, all_of_it[1:], all_of_it[2:])
             if before.value and not span.value and after.value]
-
 
 
 

@@ -4,13 +4,12 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-
-from . import agent, bgp, hypervisor, image, place, wires
+from . import agent, bird, exabgp, hypervisor, image, kernel, place, wires
 from .namespaces import ENVIRONMENT, Namespaces, require, wait_until
-from .topology import TOPOLOGIES, LabError
+from .topology import TOPOLOGIES, Client, LabError
 
 VIRSH = ("virsh", "-q", "-c", "qemu:///system")
 
@@ -23,9 +22,13 @@ with socket.create_connection((sys.argv[1], 99), timeout=15) as connection:
 """
 
 
+# The BGP daemons of routers: modules with start, log, routes, established and entries.
+SPEAKERS = {"bird": bird}
+
+
 @dataclass(frozen=True)
 class Options:
-    """What may differ from lab to lab; `lease` (of libvirt and ExaBGP both) and `settle` are roamd's."""
+    """What may differ from lab to lab; `lease` (of libvirt and ExaBGP both), `settle` and `prepend_step` are roamd's."""
 
     topology: str = "one-tor"
     exabgp: str = "4.2"
@@ -33,6 +36,13 @@ class Options:
     roamd: str = ""
     lease: str = "60s"
     settle: str = "180s"
+    prepend_step: int = 3
+    # Routers go by the rungs in the large communities, restart gracefully, and speak BFD with the hosts.
+    rungs_decide: bool = False
+    graceful: bool = False
+    bfd: bool = False
+    # libvirt asks roamd's hook before it takes a migration.
+    hook: bool = False
 
 
 class Lab:
@@ -53,8 +63,8 @@ class Lab:
         if options.topology not in TOPOLOGIES:
             raise LabError(f"no topology {options.topology}; there are: {', '.join(TOPOLOGIES)}")
         roamd = Path(options.roamd or agent.binary()).resolve()
-        options = Options(**{**asdict(options), "roamd": str(roamd)})
-        bgp.exabgp_command(options.exabgp)
+        options = replace(options, roamd=str(roamd))
+        exabgp.command(options.exabgp)
         made = image.image()
         path, lock = place.create(name)
         try:
@@ -101,7 +111,8 @@ class Lab:
             namespaces.add(node.name, self.path / "lab.log")
         wires.connect(namespaces, topology)
         for router in topology.routers:
-            self.services[f"bird {router.name}"] = bgp.start_bird(namespaces, self, router)
+            kernel.start(namespaces, self, router.name)
+            self.start_router(router.name)
         if hypervisor.capabilities().is_dir():
             with ThreadPoolExecutor() as pool:
                 list(pool.map(self.build_host, topology.hosts))
@@ -116,21 +127,41 @@ class Lab:
                 (self.path / host.name / f"{vm.name}.xml").write_text(xml)
         for host in topology.hosts:
             self.ready(host.name)
+        for router in topology.routers:
+            self.connected(router.name)
 
     def build_host(self, host):
         directory = self.path / host.name
         hypervisor.prepare(self.namespaces, self.topology, host, directory)
         (directory / "run/roamd").mkdir()
-        self.services[f"libvirtd {host.name}"] = hypervisor.start(self.namespaces, host, directory)
+        if self.options.hook:
+            hypervisor.install_hook(directory)
+        self.start_libvirtd(host.name)
         agent.configure(self, host)
         self.start_exabgp(host.name)
         if self.options.transport == "relay":
             self.start_agent(host.name)
+        if self.options.bfd:
+            self.start_bfd(host.name)
 
     # ------------------------------------------------------------------------------------------------ parts
 
     def start_exabgp(self, host):
-        self.services[f"exabgp {host}"] = bgp.start_exabgp(self.namespaces, self, self.topology.node(host))
+        self.services[f"exabgp {host}"] = exabgp.start(self.namespaces, self, self.topology.node(host))
+
+    def start_bfd(self, host):
+        self.services[f"bfd {host}"] = bird.start_bfd(self.namespaces, self, self.topology.node(host))
+
+    def start_libvirtd(self, host):
+        self.services[f"libvirtd {host}"] = hypervisor.start(self.namespaces, self.topology.node(host), self.path / host)
+
+    def start_router(self, router, recovers=False):
+        self.services[f"router {router}"] = self.speaker(router).start(
+            self.namespaces, self, self.topology.node(router), recovers)
+
+    def speaker(self, router):
+        """The BGP daemon of a router."""
+        return SPEAKERS[self.topology.node(router).speaker]
 
     def kill(self, service):
         """kill -9, and gone; `service` is PART NODE, as in "exabgp h1"."""
@@ -139,8 +170,38 @@ class Lab:
 
     def restart(self, service):
         """Starts a service that was killed, as an init system would."""
-        part, host = service.split()
-        {"exabgp": self.start_exabgp, "roamd": self.start_agent}[part](host)
+        part, node = service.split()
+        {"exabgp": self.start_exabgp, "roamd": self.start_agent, "libvirtd": self.start_libvirtd,
+         "router": self.start_router, "bfd": self.start_bfd}[part](node)
+
+    def pause(self, service):
+        """A service hangs from now on; `resume` ends that."""
+        self.namespaces.signal(self.services[service], "STOP")
+
+    def resume(self, service):
+        self.namespaces.signal(self.services[service], "CONT")
+
+    def freeze(self, host):
+        """Everything on a host stands still, and its links stay up; `thaw` ends that."""
+        self.namespaces.signal_all(host, "STOP")
+
+    def thaw(self, host):
+        self.namespaces.signal_all(host, "CONT")
+
+    def reconfigure(self, **changes):
+        """Gives every agent and router other options, and restarts them."""
+        self.options = replace(self.options, **changes)
+        for host in self.topology.hosts:
+            agent.configure(self, host)
+            self.kill(f"roamd {host.name}")
+            self.start_agent(host.name)
+        for router in self.topology.routers:
+            self.kill(f"router {router.name}")
+            self.start_router(router.name)
+        for router in self.topology.routers:
+            self.connected(router.name)
+        for host in self.topology.hosts:
+            self.ready(host.name)
 
     def start_agent(self, host):
         self.services[f"roamd {host}"] = agent.start(self.namespaces, self, self.topology.node(host))
@@ -157,23 +218,25 @@ class Lab:
         """roamd's answer on a host: status and document."""
         return agent.rest(self.path / host, path)
 
-    def birdc(self, router, command):
-        """What BIRD on a router answers."""
-        done = subprocess.run(
-            ["/usr/sbin/birdc", "-s", self.path / router / "bird.sock", *command.split()], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise LabError(f"birdc {command} on {router}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
+    def connected(self, router):
+        """Waits until all BGP sessions of a router are up."""
+        for end in self.topology.ends(router):
+            if not isinstance(self.topology.node(end.peer), Client):
+                wait_until(f"{router}'s sessions with {end.peer} are up",
+                           lambda end=end: self.speaker(router).established(self, router, end.peer), 30)
 
     def routes(self, router, prefix):
         """All routes that a router has for a prefix."""
-        return bgp.routes(self.birdc(router, f"show route all for {prefix}")).get(prefix, [])
+        return self.speaker(router).routes(self, router, prefix)
 
     def announcers(self, router, prefix):
-        """What each neighbor announces at a router: {neighbor: rung}, and the best of them."""
+        """What each host announces as a router has it, {host: rung}, and the host that it prefers."""
         routes = self.routes(router, prefix)
-        best = next((route.neighbor for route in routes if route.best), None)
-        return {route.neighbor: route.rung for route in routes}, best
+        return {route.host: route.rung for route in routes}, next((route.host for route in routes if route.best), None)
+
+    def switch(self, host):
+        """The first of the routers above a host."""
+        return self.topology.switches(host)[0]
 
     # -------------------------------------------------------------------------------------------------- VMs
 
@@ -198,11 +261,16 @@ class Lab:
             console = (self.path / host / f"{vm}.console").read_text(errors="replace").splitlines()
             raise LabError("\n".join([str(error), "the end of its console:", *console[-20:]])) from None
 
+    def reachable(self, vm):
+        """The addresses by which clients can reach a VM."""
+        return self.topology.vm(vm).addresses.values()
+
     def await_answer(self, vm, seconds=30):
-        """Waits until the client reaches a VM."""
-        address = self.topology.vm(vm).address
-        wait_until(f"{vm} answers the client", lambda: self.namespaces.run(
-            self.topology.clients[0].name, "ping", "-n", "-c1", "-W1", address, check=False).returncode == 0, seconds)
+        """Waits until every client reaches a VM."""
+        for client in self.topology.clients:
+            for address in self.reachable(vm):
+                wait_until(f"{vm} answers {client.name} on {address}", lambda client=client, address=address: self.namespaces.run(
+                    client.name, "ping", "-n", "-c1", "-W1", address, check=False).returncode == 0, seconds)
 
     def migration(self, vm, source, target, *options):
         """Begins to migrate a VM, as virsh on the source does it."""
@@ -229,7 +297,7 @@ class Lab:
 
     def throttle(self, host, towards, rate):
         """Slows down what one host sends to another, and nothing else that it sends; rate as in tc(8), as `20mbit`."""
-        [uplink] = self.topology.ends(host)
+        uplink = self.topology.ends(host)[0]
         address = self.topology.address(towards)
         self.namespaces.run(host, "sh", "-ec", f"""
             tc qdisc add dev {uplink.peer} root handle 1: htb default 1
@@ -239,7 +307,7 @@ class Lab:
         """)
 
     def unthrottle(self, host):
-        [uplink] = self.topology.ends(host)
+        uplink = self.topology.ends(host)[0]
         self.namespaces.run(host, "tc", "qdisc", "del", "dev", uplink.peer, "root", check=False)
 
 

@@ -116,6 +116,12 @@ class Namespaces:
         """Sends a signal to a process of the lab."""
         self.run(None, "sh", "-c", f"kill -{name} {pid}")
 
+    def signal_all(self, node, name):
+        """Sends a signal to every process in a node's network, but the one that holds the node."""
+        script = 'net=$(readlink /proc/"$1"/ns/net); for p in /proc/[0-9]*; do [ "$(readlink "$p"/ns/net)" != "$net" ] || ' \
+                 '[ "${p#/proc/}" = "$1" ] || kill -"$2" "${p#/proc/}" || true; done'
+        self.run(None, "sh", "-c", script, "sh", self.nodes[node], name)
+
     def alive(self, pid):
         """Whether a process of the lab is there."""
         try:

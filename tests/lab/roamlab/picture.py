@@ -56,20 +56,20 @@ class Lane(NamedTuple):
     share: int
 
 
-def lanes(found, client="client", interval_ms=2):
+def lanes(found, interval_ms=2):
     """The columns in the order in which packets travel between the two hosts, with the client at the end."""
     return {
         found.source: Lane(f"{found.source}, source", 27),
         found.router: Lane(f"{found.router}, switch", 20),
         found.target: Lane(f"{found.target}, destination", 27),
-        client: Lane(f"{client}: 1 probe in {interval_ms} ms", 25),
+        found.client: Lane(f"{found.client}: 1 probe in {interval_ms} ms", 25),
     }
 
 
-def rows(timeline, found, client="client"):
+def rows(timeline, found):
     """Everything that a reader should see of a migration, in order of time."""
     made = [*before(timeline, found), *deeds(timeline, found), *events(timeline), *decisions(timeline), *routes(timeline, found),
-            *probes(timeline, found, client), *faults(timeline, client)]
+            *probes(timeline, found), *faults(timeline, found.client)]
     return sorted(made, key=lambda row: -1 if row.at is None else row.at)
 
 
@@ -79,8 +79,8 @@ def before(timeline, found):
         yield Row(None, host, f"{timeline.vm} runs", "event")
     best = timeline.best(found.router)[0][1]
     for entry in timeline.of(Seen):
-        if entry.at <= timeline.began and entry.router == found.router:
-            yield Row(None, found.router, f"{entry.neighbor}: {entry.rung}{', best' if entry.neighbor == best else ''}", "update")
+        if entry.at <= timeline.began and (entry.router, entry.prefix) == (found.router, timeline.prefix):
+            yield Row(None, found.router, f"{entry.host}: {entry.rung}{', best' if entry.host == best else ''}", "update")
 
 
 def events(timeline):
@@ -127,12 +127,11 @@ def routes(timeline, found):
             if not began:
                 yield update(entry, from_the_right=entry.neighbor == found.target)
             continue
-        kind, was = type(entry), now.get((entry.router, type(entry)))
-        now[entry.router, kind] = entry.neighbor
-        if not began and entry.neighbor != was:
-            name = "best path" if kind is Best else "forwards"
-            tone = "fault" if entry.neighbor is None else "turn"
-            yield Row(entry.at, entry.router, f"{name}: {was or 'none'} → {entry.neighbor or 'NONE'}", tone)
+        name, to = ("best path", entry.host) if isinstance(entry, Best) else ("forwards", " and ".join(sorted(entry.neighbors)))
+        was = now.get((entry.router, name))
+        now[entry.router, name] = to
+        if not began and to != was:
+            yield Row(entry.at, entry.router, f"{name}: {was or 'none'} → {to or 'NONE'}", "turn" if to else "fault")
 
 
 def update(entry, from_the_right):
@@ -146,19 +145,20 @@ def deeds(timeline, found):
         yield Row(entry.at, found.source, entry.text, "deed")
 
 
-def probes(timeline, found, client):
+def probes(timeline, found):
     """Losses, long silences, and that of the switch-over from its beginning to its end."""
-    for run in losses(timeline.probes):
+    client, seen = found.client, timeline.probes[found.client]
+    for run in losses(seen):
         span = f" in {milliseconds(run[-1] - run[0])}" if len(run) > 1 else ""
         yield Row(run[0], client, f"✗ {len(run)} lost{span}", "loss")
-    for begin, end in silences(timeline.probes):
+    for begin, end in silences(seen):
         if end - begin >= LONG_SILENCE and begin != found.silence_began:
             yield Row(begin, client, f"no answer for {milliseconds(end - begin)}", "event")
     if None in (found.stopped, found.resumed) or found.silence_began > found.resumed or found.answered < found.stopped:
         return  # not the silence of the switch-over
     yield Row(found.silence_began, client, "last answer", "answer")
     yield Row(found.answered, client, "✓ answers again", "answer")
-    waited = waiting(timeline.probes, found.silence_began, found.answered)
+    waited = waiting(seen, found.silence_began, found.answered)
     if waited:
         yield Row(max(waited), client, f"✓ all {len(waited)} that waited", "answer")
 
@@ -182,7 +182,7 @@ def faults(timeline, client):
     for entry in timeline.of(Log):
         if entry.level in ("WARN", "ERROR"):
             yield Row(entry.at, entry.host, f"roamd {entry.level}: {entry.message}", "fault")
-    for at, sender, kind, code in timeline.probes.unreachable:
+    for at, sender, kind, code in timeline.probes[client].unreachable:
         yield Row(at, client, f"✗ unreachable ({kind}/{code}) from {sender}", "fault")
 
 

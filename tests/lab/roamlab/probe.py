@@ -15,9 +15,25 @@ import socket
 import struct
 import sys
 import time
+from typing import NamedTuple
 
 SO_TIMESTAMPNS = 35
-ECHO_REPLY, UNREACHABLE, ECHO, EXCEEDED = 0, 3, 8, 11
+
+
+class Numbers(NamedTuple):
+    """What differs between ICMP (RFC 792) and ICMPv6 (RFC 4443)."""
+
+    family: int
+    protocol: int
+    echo: int
+    reply: int
+    errors: tuple
+    # Whether a raw socket gives the IP header before the message; it then also wants a checksum to be sent.
+    with_header: bool
+
+
+V4 = Numbers(socket.AF_INET, socket.IPPROTO_ICMP, 8, 0, (3, 11), True)
+V6 = Numbers(socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129, (1, 3), False)
 # What marks a probe of ours, before its number.
 MAGIC = b"roamd-lab"
 # Nanoseconds after the end in which answers are waited for.
@@ -31,10 +47,10 @@ def checksum(data):
     return ~(total + (total >> 16)) & 0xFFFF
 
 
-def echo_request(payload):
-    header = struct.pack("!BBHHH", ECHO, 0, 0, 82, 0)
+def echo_request(numbers, payload):
+    header = struct.pack("!BBHHH", numbers.echo, 0, 0, 82, 0)
     data = header + payload + b"\0" * (len(payload) % 2)
-    return data[:2] + struct.pack("!H", checksum(data)) + data[4:]
+    return data[:2] + struct.pack("!H", checksum(data)) + data[4:] if numbers.with_header else data
 
 
 def number(payload):
@@ -61,8 +77,9 @@ def outstanding(found):
 
 
 def probe(protocol, address, interval, found):
-    icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    numbers = V6 if ":" in address else V4
+    icmp = socket.socket(numbers.family, socket.SOCK_RAW, numbers.protocol)
+    udp = socket.socket(numbers.family, socket.SOCK_DGRAM)
     sockets = [icmp, udp]
     for sock in sockets:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -81,7 +98,7 @@ def probe(protocol, address, interval, found):
             found["sent"].append(time.time_ns())
             try:
                 if protocol == "icmp":
-                    icmp.sendto(echo_request(payload), (address, 0))
+                    icmp.sendto(echo_request(numbers, payload), (address, 0))
                 else:
                     udp.sendto(payload, (address, 7))
             except OSError:
@@ -89,10 +106,11 @@ def probe(protocol, address, interval, found):
             due += interval * (1 + int((now - due) / interval))
         wait = 0.02 if found["ended"] else max(0, due - time.monotonic())
         for fd, _ in poll.poll(wait * 1000):
-            receive(by_number[fd], by_number[fd] is icmp, found)
+            receive(by_number[fd], numbers if by_number[fd] is icmp else None, found)
 
 
-def receive(sock, raw, found):
+def receive(sock, numbers, found):
+    """Takes all that has come; `numbers` where it is ICMP, and not the echoed datagrams."""
     while True:
         try:
             data, sender, at = stamped(sock)
@@ -100,11 +118,11 @@ def receive(sock, raw, found):
             return
         except OSError:
             continue
-        if raw:
-            message = data[(data[0] & 15) * 4 :]
-            if message[0] in (UNREACHABLE, EXCEEDED):
+        if numbers:
+            message = data[(data[0] & 15) * 4 :] if numbers.with_header else data
+            if message[0] in numbers.errors:
                 found["unreachable"].append([at, sender, message[0], message[1]])
-            if message[0] != ECHO_REPLY:
+            if message[0] != numbers.reply:
                 continue
             data = message[8:]
         which = number(data)

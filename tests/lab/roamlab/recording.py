@@ -1,21 +1,21 @@
-"""Records a lab: libvirt's events as they come, the logs of the other parts from where they stood, the client's probes.
+"""Records a lab: libvirt's events as they come, the logs of the other parts from where they stood, the clients' probes.
 
-A recording is made by `with Recording(lab) as recording:` and is there as `recording.timeline` afterwards. While it runs, a
-test can wait for libvirt's events. It changes nothing in the lab but for the client's probes.
+A recording is made by `with Recording(lab) as recording:`. Afterwards `recording.timelines` has one for each VM and each of
+its prefixes, and `recording.timeline` is the first of them. While it runs, a test can wait for libvirt's events. It changes
+nothing in the lab but for the clients' probes.
 """
 
 import json
-import re
 import threading
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 
 import libvirt
 
-from . import bgp, hypervisor
+from . import hypervisor, kernel
+from .clock import nanoseconds
 from .namespaces import wait_until
-from .timeline import Best, Deed, Forwards, Lifecycle, Log, Probes, Seen, Session, Timeline
+from .timeline import Best, Deed, Forwards, Lifecycle, Log, Probes, Seen, Timeline
 from .topology import LabError
 
 EVENTS = {
@@ -36,13 +36,6 @@ def event_name(event, detail):
     """libvirt's numbers in words (virDomainEventType); what a newer libvirt adds stays a number."""
     name, details = EVENTS.get(event, (str(event), ()))
     return name, details[detail] if detail < len(details) else str(detail)
-
-
-def nanoseconds(text):
-    """An ISO time in UTC, with fractions of a second or without."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00")).replace(tzinfo=timezone.utc)
-    whole = int(moment.replace(microsecond=0).timestamp())
-    return whole * 1_000_000_000 + moment.microsecond * 1000
 
 
 class Loop:
@@ -68,18 +61,23 @@ class Watch:
 
     def __init__(self, lab):
         Loop.ensure()
+        self.lab = lab
         self.came = threading.Condition()
         self.entries = []
-        self.connections = []
+        self.connections = {}
         for host in lab.topology.hosts:
-            connection = libvirt.open(f"qemu:///system?socket={hypervisor.socket(lab.path / host.name)}")
-            self.connections.append((host.name, connection))
-            for kind, callback in (
-                (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self.lifecycle),
-                (libvirt.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self.iteration),
-                (libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self.job),
-            ):
-                connection.domainEventRegisterAny(None, kind, callback, host.name)
+            self.connect(host.name)
+
+    def connect(self, host):
+        """Begins to follow a host, or goes on after its libvirtd was away."""
+        connection = libvirt.open(f"qemu:///system?socket={hypervisor.socket(self.lab.path / host)}")
+        for kind, callback in (
+            (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self.lifecycle),
+            (libvirt.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self.iteration),
+            (libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self.job),
+        ):
+            connection.domainEventRegisterAny(None, kind, callback, host)
+        self.connections[host] = connection
 
     def add(self, host, domain, event, detail):
         entry = Lifecycle(time.time_ns(), host, domain.name(), event, detail)
@@ -96,109 +94,144 @@ class Watch:
     def job(self, _, domain, statistics, host):
         self.add(host, domain, "JOB", statistics)
 
-    def executing(self, vm):
-        """The hosts on which a VM executes."""
+    def hosts(self, vm, *but):
+        """The hosts on which libvirt has a VM, but for those on which its state is one of these."""
         found = set()
-        for host, connection in self.connections:
+        for host, connection in self.connections.items():
             try:
-                if connection.lookupByName(vm).state()[0] in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED):
+                if connection.lookupByName(vm).state()[0] not in but:
                     found.add(host)
             except libvirt.libvirtError as error:
                 if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                     raise
         return frozenset(found)
 
+    def executing(self, vm):
+        """The hosts on which a VM executes."""
+        return self.existing(vm) - self.hosts(vm, libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
+
+    def existing(self, vm):
+        """The hosts on which a VM is, executing or not."""
+        return self.hosts(vm, libvirt.VIR_DOMAIN_SHUTOFF)
+
     def close(self):
-        for _, connection in self.connections:
+        for connection in self.connections.values():
             connection.close()
 
 
 class Recording:
-    """One recording of one VM, with probes by `protocol` every `interval` milliseconds."""
+    """One recording of some VMs, with probes from every client to every address each `interval` milliseconds."""
 
-    def __init__(self, lab, vm="svc", protocol="icmp", interval=2):
+    def __init__(self, lab, *vms, protocol="icmp", interval=2):
         self.lab = lab
-        self.vm = lab.topology.vm(vm)
-        self.client = lab.topology.clients[0].name
+        self.vms = [lab.topology.vm(vm) for vm in vms or ("svc",)]
         self.protocol, self.interval = protocol, interval
         self.deeds = []
-        self.timeline = None
+        self.probers = {}
+        self.timelines = []
+
+    @property
+    def timeline(self):
+        return self.timelines[0]
 
     def __enter__(self):
         self.watch = Watch(self.lab)
         self.marks = {path: path.stat().st_size if path.exists() else 0 for path in self.logs()}
         self.began = time.time_ns()
         self.state = list(self.present_state())
-        self.executing = self.watch.executing(self.vm.name)
-        self.found = self.lab.path / self.client / f"probe-{self.began}.json"
+        self.executing = {vm.name: self.watch.executing(vm.name) for vm in self.vms}
+        self.existing = {vm.name: self.watch.existing(vm.name) for vm in self.vms}
         program = ["/usr/bin/python3", Path(__file__).with_name("probe.py")]
-        self.probe = self.lab.namespaces.start(
-            self.client, [*program, self.protocol, self.vm.address, self.interval, self.found],
-            self.lab.path / self.client / "probe.log")
+        for client in self.lab.topology.clients:
+            for vm in self.vms:
+                for prefix, address in vm.addresses.items():
+                    directory = self.lab.path / client.name
+                    found = directory / f"probe-{self.began}-{address}.json"
+                    self.probers[client.name, prefix] = found, self.lab.namespaces.start(
+                        client.name, [*program, self.protocol, address, self.interval, found], directory / "probe.log")
         return self
 
     def __exit__(self, kind, *_):
         try:
             if kind is None:
-                self.timeline = self.finish()
+                self.timelines = self.finish()
         finally:
             self.watch.close()
-            if self.lab.namespaces.alive(self.probe):
-                self.lab.namespaces.signal(self.probe)
+            for _, pid in self.probers.values():
+                if self.lab.namespaces.alive(pid):
+                    self.lab.namespaces.signal(pid)
 
     def did(self, text):
         """Notes something that is done to the lab."""
         self.deeds.append(Deed(time.time_ns(), text))
 
-    def wait(self, host, event, detail=None, seconds=60, count=1):
-        """Waits until libvirt has told of an event for the count-th time; the entry."""
+    def saw(self, host, event, detail, vm=None):
+        """Notes what libvirt can't tell, because its daemon is away."""
+        self.watch.entries.append(Lifecycle(time.time_ns(), host, vm or self.vms[0].name, event, detail))
+
+    def wait(self, host, event, detail=None, seconds=60, count=1, vm=None):
+        """Waits until libvirt has told of an event of a VM's (the first one's) for the count-th time; the entry."""
+        vm = vm or self.vms[0].name
+
         def there():
-            fitting = [entry for entry in self.watch.entries if entry.vm == self.vm.name and entry.host == host
+            fitting = [entry for entry in self.watch.entries if entry.vm == vm and entry.host == host
                        and entry.event == event and detail in (None, entry.detail)]
             return fitting[count - 1] if len(fitting) >= count else None
         deadline = time.monotonic() + seconds
         with self.watch.came:
             while not (entry := there()):
                 if not self.watch.came.wait(deadline - time.monotonic()):
-                    raise LabError(f"no {event} {detail or ''} on {host} within {seconds} s; there came: "
+                    raise LabError(f"no {event} {detail or ''} of {vm} on {host} within {seconds} s; there came: "
                                    f"{[entry[1:] for entry in self.watch.entries]}")
             return entry
 
     def logs(self):
-        """The logs that tell of routes and decisions."""
+        """The logs of which only what comes from now on matters."""
         for router in self.lab.topology.routers:
-            yield self.lab.path / router.name / "bird.log"
-            yield self.lab.path / router.name / "kernel.log"
+            yield kernel.log(self.lab, router.name)
         for host in self.lab.topology.hosts:
             yield self.lab.path / host.name / "roamd.log"
 
     def present_state(self):
         """The routers' routes as they stand, as entries."""
         for router in self.lab.topology.routers:
-            routes = self.lab.routes(router.name, self.vm.prefix)
-            for route in routes:
-                yield Seen(self.began, router.name, route.neighbor, self.vm.prefix, True, route.rung)
-            best = next((route.neighbor for route in routes if route.best), None)
-            yield Best(self.began, router.name, self.vm.prefix, best)
-            yield Forwards(self.began, router.name, self.vm.prefix, best)
+            for prefix in (prefix for vm in self.vms for prefix in vm.addresses):
+                routes = self.lab.routes(router.name, prefix)
+                for route in routes:
+                    yield Seen(self.began, router.name, route.neighbor, prefix, True, route.rung, route.host)
+                best = next(((route.neighbor, route.host) for route in routes if route.best), (None, None))
+                yield Best(self.began, router.name, prefix, *best)
+                yield Forwards(self.began, router.name, prefix, kernel.forwards(self.lab, router.name, prefix))
 
     def finish(self):
-        self.lab.namespaces.signal(self.probe, "TERM")
+        """Ends the probes and puts everything together."""
+        for _, pid in self.probers.values():
+            self.lab.namespaces.signal(pid, "TERM")
         ended = time.time_ns()
-        wait_until("the probe ends", lambda: not self.lab.namespaces.alive(self.probe))
-        probes = json.loads(self.found.read_text())
+        for _, pid in self.probers.values():
+            wait_until("the probes end", lambda pid=pid: not self.lab.namespaces.alive(pid))
+        topology = self.lab.topology
         entries = [*self.state, *self.deeds, *self.watch.entries]
-        for router in self.lab.topology.routers:
-            entries += bird_entries(router.name, self.since(self.lab.path / router.name / "bird.log"))
-            neighbors = {end.peer_address: end.peer for end in self.lab.topology.ends(router.name)}
-            entries += kernel_entries(router.name, neighbors, self.since(self.lab.path / router.name / "kernel.log"))
-        for host in self.lab.topology.hosts:
+        for router in topology.routers:
+            speaker = self.lab.speaker(router.name)
+            # From its beginning: the end of a log may be about what its beginning tells of.
+            told = speaker.entries(topology, router.name, self.about(speaker.log(self.lab, router.name)))
+            entries += [entry for entry in told if entry.at >= self.began]
+            entries += kernel.entries(router.name, topology.behind(router.name), self.since(kernel.log(self.lab, router.name)))
+        for host in topology.hosts:
             entries += agent_entries(host.name, self.since(self.lab.path / host.name / "roamd.log"))
         # The sort is stable: what one part wrote at the same instant stays in its order.
         entries.sort(key=lambda entry: entry.at)
-        return Timeline(
-            self.vm.name, self.vm.prefix, self.began, ended, self.executing, entries,
-            Probes(tuple(probes["sent"]), tuple(probes["received"]), tuple(map(tuple, probes["unreachable"]))))
+        return [
+            Timeline(vm.name, prefix, topology, self.began, ended, self.executing[vm.name], self.existing[vm.name], entries,
+                     {client.name: read_probes(self.probers[client.name, prefix][0]) for client in topology.clients})
+            for vm in self.vms for prefix in vm.addresses]
+
+    def about(self, path):
+        """The whole lines of a router's log that are about these VMs, or about its sessions."""
+        prefixes = [prefix for vm in self.vms for prefix in vm.addresses]
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return [line for line in file.read().splitlines() if any(prefix in line for prefix in prefixes) or "TRACE" not in line]
 
     def since(self, path):
         """What a log has got since the recording began, in whole lines."""
@@ -207,43 +240,10 @@ class Recording:
             return file.read().decode(errors="replace").splitlines()
 
 
-BIRD_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) <(\w+)> (.*)")
-SEEN = re.compile(r"SEEN (\S+) (\S+) .* mark (.*)")
-BEST = re.compile(r"BEST (\S+) (\S+)")
-REMOVED = re.compile(r"(\S+)\.ipv4 > removed (?:\[\S+\] )?(\S+/\d+) ")
-UNFORWARDED = re.compile(r"forward\.ipv4 < removed (?:\[\S+\] )?(\S+/\d+) ")
-
-
-def bird_entries(router, lines):
-    """What BIRD's log tells; the lines come from bgp.FORWARDING and from `debug { routes }`."""
-    for line in lines:
-        match = BIRD_LINE.fullmatch(line)
-        if not match:
-            continue
-        at, text = nanoseconds(match[1]), match[3]
-        if found := SEEN.fullmatch(text):
-            yield Seen(at, router, found[1], found[2], True, bgp.rung(found[3]))
-        elif found := BEST.fullmatch(text):
-            yield Best(at, router, found[2], found[1])
-        elif found := UNFORWARDED.match(text):
-            yield Best(at, router, found[1], None)
-        elif found := REMOVED.match(text):
-            yield Seen(at, router, found[1], found[2], False, None)
-        elif match[2] != "TRACE" and ": " in text:
-            neighbor, said = text.split(": ", 1)
-            yield Session(at, router, neighbor, said)
-
-
-KERNEL_LINE = re.compile(r"\[(\S+)\] (Deleted )?(\S+) via (\S+) ")
-
-
-def kernel_entries(router, neighbors, lines):
-    """What `ip -ts monitor route` told: a host route without its length."""
-    for line in lines:
-        match = KERNEL_LINE.match(line)
-        if match and match[4] in neighbors:
-            prefix = match[3] if "/" in match[3] else f"{match[3]}/32"
-            yield Forwards(nanoseconds(match[1]), router, prefix, None if match[2] else neighbors[match[4]])
+def read_probes(path):
+    """What probe.py wrote."""
+    found = json.loads(path.read_text())
+    return Probes(tuple(found["sent"]), tuple(found["received"]), tuple(map(tuple, found["unreachable"])))
 
 
 def agent_entries(host, lines):

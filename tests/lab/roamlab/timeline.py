@@ -9,6 +9,8 @@ a probe, when it was handed to and taken from the network; a log line, when it w
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .topology import Topology
+
 
 class Lifecycle(NamedTuple):
     """A libvirt event of a VM on a host: ("SUSPENDED", "MIGRATED"); or ("ITERATION", n), ("JOB", {statistics})."""
@@ -21,7 +23,11 @@ class Lifecycle(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A router's route from a neighbor began to stand on a rung (None without roamd's mark), or was withdrawn."""
+    """A router's route from a neighbor began to stand on a rung (None without roamd's mark), or was withdrawn.
+
+    `host` is the one that announces it, wherever in the network that is; a neighbor may pass on those of several hosts. With a
+    withdraw None stands for whatever that neighbor had.
+    """
 
     at: int
     router: str
@@ -29,24 +35,26 @@ class Seen(NamedTuple):
     prefix: str
     present: bool
     rung: str | None
+    host: str | None
 
 
 class Best(NamedTuple):
-    """The neighbor that a router's best route leads to from now on; None: no route."""
+    """A router's best route is from now on the one from this neighbor, which a host announces; None: no route."""
 
     at: int
     router: str
     prefix: str
     neighbor: str | None
+    host: str | None
 
 
 class Forwards(NamedTuple):
-    """The neighbor that a router's kernel forwards to from now on; None: no route."""
+    """The neighbors that a router's kernel forwards to from now on; empty: no route."""
 
     at: int
     router: str
     prefix: str
-    neighbor: str | None
+    neighbors: frozenset
 
 
 class Session(NamedTuple):
@@ -106,15 +114,21 @@ class Probes:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A recording. `entries` are in order, and begin with the state at `began`: who executes, who announces what."""
+    """A recording of one VM and one of its prefixes.
+
+    `entries` are in order, and begin with the state at `began`: who announces what. `executing` are the hosts on which the VM
+    executed then, `existing` those on which libvirt had it, executing or not. `probes` are those of each client.
+    """
 
     vm: str
     prefix: str
+    topology: Topology
     began: int
     ended: int
     executing: frozenset
+    existing: frozenset
     entries: list = field(repr=False)
-    probes: Probes = field(repr=False)
+    probes: dict = field(repr=False)
 
     def of(self, *kinds):
         return [entry for entry in self.entries if isinstance(entry, kinds)]
@@ -126,45 +140,75 @@ class Timeline:
 
     def executions(self):
         """The sets of hosts on which the VM executes, each with the time from which on."""
-        now = set(self.executing)
+        return self.followed(self.executing, lambda entry: entry.event == "RESUMED" or (entry.event, entry.detail) == (
+            "STARTED", "WAKEUP"), ("SUSPENDED", "STOPPED", "SHUTDOWN", "CRASHED", "PMSUSPENDED"))
+
+    def existences(self):
+        """The sets of hosts on which libvirt has the VM, executing or not, each with the time from which on."""
+        return self.followed(self.existing, lambda entry: entry.event in ("RESUMED", "STARTED"), ("STOPPED", "SHUTDOWN", "CRASHED"))
+
+    def followed(self, at_first, enters, leaves):
+        """A set of hosts as libvirt's events change it."""
+        now = set(at_first)
         changes = [(self.began, frozenset(now))]
         for entry in self.of(Lifecycle):
             if entry.vm != self.vm:
                 continue
-            if entry.event == "RESUMED" or (entry.event, entry.detail) == ("STARTED", "WAKEUP"):
+            if enters(entry):
                 now.add(entry.host)
-            elif entry.event in ("SUSPENDED", "STOPPED", "SHUTDOWN", "CRASHED", "PMSUSPENDED"):
+            elif entry.event in leaves:
                 now.discard(entry.host)
             changes.append((entry.at, frozenset(now)))
         return changes
 
-    def rungs(self, router):
-        """What each neighbor announces at a router, {neighbor: rung}, each with the time from which on."""
+    def heard(self, router):
+        """What a router has from its neighbors, {(neighbor, host): rung}, each with the time from which on."""
         now, changes = {}, []
         for entry in self.of(Seen):
             if (entry.router, entry.prefix) != (router, self.prefix):
                 continue
             if entry.present:
-                now[entry.neighbor] = entry.rung
+                now[entry.neighbor, entry.host] = entry.rung
             else:
-                now.pop(entry.neighbor, None)
+                for neighbor, host in list(now):
+                    if neighbor == entry.neighbor and entry.host in (None, host):
+                        del now[neighbor, host]
             changes.append((entry.at, dict(now)))
         return changes or [(self.began, {})]
 
-    def best(self, router, kind=Best):
-        """The neighbor that a router prefers, or with Forwards forwards to, each with the time from which on."""
-        changes = [(entry.at, entry.neighbor) for entry in self.of(kind)
-                   if (entry.router, entry.prefix) == (router, self.prefix)]
-        return changes or [(self.began, None)]
+    def rungs(self, router):
+        """The rung of each host at a router, {host: rung}, each with the time from which on.
+
+        For a router that a host has a session with; elsewhere two neighbors may tell of one host in different words.
+        """
+        return [(at, {host: rung for (_, host), rung in heard.items()}) for at, heard in self.heard(router)]
+
+    def best(self, router):
+        """The host that a router prefers, each with the time from which on."""
+        return [(entry.at, entry.host) for entry in self.of(Best)
+                if (entry.router, entry.prefix) == (router, self.prefix)] or [(self.began, None)]
+
+    def forwards(self):
+        """The neighbors to which each router's kernel forwards, {router: neighbors}, each with the time from which on."""
+        now, changes = {router.name: frozenset() for router in self.topology.routers}, []
+        for entry in self.of(Forwards):
+            if entry.prefix == self.prefix:
+                now[entry.router] = entry.neighbors
+                changes.append((entry.at, dict(now)))
+        return changes or [(self.began, now)]
 
     def routers(self):
-        return sorted({entry.router for entry in self.of(Seen, Best)})
+        return [router.name for router in self.topology.routers]
 
     def text(self, *levels):
         """The entries for a person to read, one a line, in ms since the beginning; of the logs only these levels."""
         lines = []
         for entry in self.entries:
             if not isinstance(entry, Log) or entry.level in levels:
-                words = " ".join(str(value) for value in entry[1:])
+                words = " ".join(map(words_of, entry[1:]))
                 lines.append(f"{(entry.at - self.began) / 1e6:10.1f} ms  {type(entry).__name__:9} {words}")
         return "\n".join(lines)
+
+
+def words_of(value):
+    return " and ".join(sorted(value)) or "none" if isinstance(value, frozenset) else str(value)

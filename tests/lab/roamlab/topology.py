@@ -1,8 +1,9 @@
 """What there is: nodes, links, AS numbers and VMs, as data.
 
-Addresses follow from the order. Link n (from 1) is 172.16.n.0/24: its first end has .2, its second .1, and each end's
-interface has the name of the node at the other end. Node n has the loopback 192.0.2.n. A link between two nodes with an
-AS carries a BGP session; a node without one has a default route over its only link.
+Addresses follow from the order. Link n (from 1) is 172.16.n.0/24 and 2001:db8:0:n::/64: its first end has .2, its second
+.1, and each end's interface has the name of the node at the other end. Node n has the loopback 192.0.2.n. A link between
+two nodes with an AS carries BGP; its first end is the lower one, and where both are in one AS the upper one reflects
+routes. A node without an AS has a default route over its only link.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import NamedTuple
 SERVICE_V4 = "198.51.100.0/24"
 SERVICE_V6 = "2001:db8:5::/48"
 LOOPBACKS = "192.0.2.0/24"
+FABRIC_V4 = "172.16.0.0/16"
+FABRIC_V6 = "2001:db8::/48"
 
 
 class LabError(Exception):
@@ -26,10 +29,11 @@ class Client:
 
 @dataclass(frozen=True)
 class Router:
-    """Forwards, and speaks BGP by BIRD."""
+    """Forwards, and speaks BGP by BIRD or FRR."""
 
     name: str
     asn: int
+    speaker: str = "bird"
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,20 @@ class Vm:
     uuid: str
     mac: str
     address: str
+    address_v6: str
 
     @property
     def prefix(self):
         return f"{self.address}/32"
+
+    @property
+    def prefix_v6(self):
+        return f"{self.address_v6}/128"
+
+    @property
+    def addresses(self):
+        """Each prefix with its address."""
+        return {self.prefix: self.address, self.prefix_v6: self.address_v6}
 
 
 class End(NamedTuple):
@@ -61,6 +75,11 @@ class End(NamedTuple):
     address: str
     peer_address: str
     network: str
+    address_v6: str
+    peer_address_v6: str
+    network_v6: str
+    # Whether the other end is the lower one.
+    peer_below: bool
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,8 @@ class Topology:
     nodes: tuple
     links: tuple
     vms: tuple
+    # A BGP session a family between host and switch, in place of one over IPv4 for both.
+    session_a_family: bool = False
 
     def node(self, name):
         for node in self.nodes:
@@ -96,31 +117,88 @@ class Topology:
     def clients(self):
         return self.of_kind(Client)
 
+    def number(self, host):
+        """A host's number, by which its routes tell from where they are."""
+        return 1 + [node.name for node in self.hosts].index(host)
+
+    def origin(self, number, neighbor):
+        """The host that announces a route which carries a number and came from a neighbor; None where nothing tells."""
+        if number and number <= len(self.hosts):
+            return self.hosts[number - 1].name
+        return neighbor if isinstance(self.node(neighbor), Host) else None
+
     def loopback(self, name):
         return f"192.0.2.{1 + [node.name for node in self.nodes].index(name)}"
 
     def ends(self, name):
         """Each link of a node, seen from it."""
         found = []
-        for number, (first, second) in enumerate(self.links, start=1):
-            network = f"172.16.{number}.0/24"
-            low, high = f"172.16.{number}.1", f"172.16.{number}.2"
-            if name == first:
-                found.append(End(second, high, low, network))
-            if name == second:
-                found.append(End(first, low, high, network))
+        for number, link in enumerate(self.links, start=1):
+            if name not in link:
+                continue
+            place = link.index(name)
+            mine, other = (2, 1) if place == 0 else (1, 2)
+            v4, v6 = f"172.16.{number}.", f"2001:db8:0:{number}::"
+            found.append(End(
+                link[1 - place], f"{v4}{mine}", f"{v4}{other}", f"{v4}0/24", f"{v6}{mine}", f"{v6}{other}", f"{v6}/64",
+                peer_below=place == 1))
         return found
 
     def address(self, name):
         """The address by which others reach a node: that of its first link."""
         return self.ends(name)[0].address
 
+    def switches(self, name):
+        """The routers next to a node."""
+        return [end.peer for end in self.ends(name) if isinstance(self.node(end.peer), Router)]
+
+    def behind(self, name):
+        """The neighbor behind each address that a router may forward to."""
+        return {address: end.peer for end in self.ends(name) for address in (end.peer_address, end.peer_address_v6)}
+
+
+def vm(number, name):
+    """The VM with a number, which its addresses show."""
+    return Vm(name, f"00000000-0000-4000-8000-{number:012}", f"52:54:00:00:00:{number:02x}", f"198.51.100.{9 + number}",
+              f"2001:db8:5::{9 + number}")
+
+
+VMS = (vm(1, "svc"), vm(2, "web"), vm(3, "db"))
 
 # Both hosts on one switch, in one AS.
 ONE_TOR = Topology(
     nodes=(Client("client"), Router("tor", 65000), Host("h1", 65101), Host("h2", 65101)),
     links=(("client", "tor"), ("h1", "tor"), ("h2", "tor")),
-    vms=(Vm("svc", "00000000-0000-4000-8000-000000000001", "52:54:00:00:00:01", "198.51.100.10"),),
+    vms=VMS,
 )
 
-TOPOLOGIES = {"one-tor": ONE_TOR}
+# Each host in a rack of its own, with a switch and an AS of its own, two spines in one AS (RFC 7938), a client behind a
+# border router, and one in each rack.
+LEAF_SPINE = Topology(
+    nodes=(Client("client"), Client("c1"), Client("c2"), Router("border", 64999), Router("s1", 65000), Router("s2", 65000),
+           Router("tor1", 65001), Router("tor2", 65002), Host("h1", 65101), Host("h2", 65102)),
+    links=(("client", "border"), ("border", "s1"), ("border", "s2"), ("tor1", "s1"), ("tor1", "s2"), ("tor2", "s1"),
+           ("tor2", "s2"), ("c1", "tor1"), ("c2", "tor2"), ("h1", "tor1"), ("h2", "tor2")),
+    vms=VMS,
+)
+
+# The same racks, all in one AS: the switches reflect their hosts' routes, and the core those of the switches (RFC 4456).
+REFLECTOR = Topology(
+    nodes=(Client("client"), Client("c1"), Client("c2"), Router("core", 65000), Router("tor1", 65000), Router("tor2", 65000),
+           Host("h1", 65000), Host("h2", 65000)),
+    links=(("client", "core"), ("tor1", "core"), ("tor2", "core"), ("c1", "tor1"), ("c2", "tor2"), ("h1", "tor1"),
+           ("h2", "tor2")),
+    vms=VMS,
+)
+
+# Two switches a rack, and a session a family with each. The hosts are in one AS, as in many fabrics.
+TWO_TORS = Topology(
+    nodes=(Client("client"), Router("spine", 65000), Router("tor1a", 65001), Router("tor1b", 65001), Router("tor2a", 65002),
+           Router("tor2b", 65002), Host("h1", 65101), Host("h2", 65101)),
+    links=(("client", "spine"), ("tor1a", "spine"), ("tor1b", "spine"), ("tor2a", "spine"), ("tor2b", "spine"),
+           ("h1", "tor1a"), ("h1", "tor1b"), ("h2", "tor2a"), ("h2", "tor2b")),
+    vms=VMS,
+    session_a_family=True,
+)
+
+TOPOLOGIES = {"one-tor": ONE_TOR, "leaf-spine": LEAF_SPINE, "reflector": REFLECTOR, "two-tors": TWO_TORS}

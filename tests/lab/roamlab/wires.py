@@ -21,21 +21,24 @@ def connect(namespaces, topology):
 
 def set_up(topology, node):
     """The commands for one node."""
+    ends = topology.ends(node.name)
     script = [
         "ip link set lo up",
         f"ip address add {topology.loopback(node.name)}/32 dev lo",
         "for d in all default; do echo 0 >/proc/sys/net/ipv4/conf/$d/rp_filter; done",
         "for d in all default; do echo 0 >/proc/sys/net/ipv4/conf/$d/send_redirects; done",
+        "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad",
     ]
-    for end in topology.ends(node.name):
-        script += [f"ip address add {end.address}/24 dev {end.peer}", f"ip link set {end.peer} up"]
-    if isinstance(node, Router):
-        script += ["echo 1 >/proc/sys/net/ipv4/ip_forward"]
+    for end in ends:
+        script += [f"ip address add {end.address}/24 dev {end.peer}",
+                   f"ip address add {end.address_v6}/64 dev {end.peer} nodad", f"ip link set {end.peer} up"]
+    if isinstance(node, (Router, Host)):
+        script += ["echo 1 >/proc/sys/net/ipv4/ip_forward", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"]
     if isinstance(node, (Client, Host)):
-        script += [f"ip route add default via {topology.ends(node.name)[0].peer_address}"]
+        script += [f"ip route add default {' '.join(f'nexthop via {end.peer_address}' for end in ends)}",
+                   f"ip route add default {' '.join(f'nexthop via {end.peer_address_v6}' for end in ends)}"]
     if isinstance(node, Host):
         script += [
-            "echo 1 >/proc/sys/net/ipv4/ip_forward",
             f"ip link add br0 address {GATEWAY_MAC} type bridge stp_state 0 forward_delay 0",
             "echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad",
             f"ip address add {GATEWAY_V4}/32 dev br0",
@@ -43,8 +46,7 @@ def set_up(topology, node):
             "ip link set br0 up",
         ]
         for vm in topology.vms:
-            script += [
-                f"ip route add {vm.prefix} dev br0",
-                f"ip neighbour add {vm.address} lladdr {vm.mac} dev br0 nud permanent",
-            ]
+            for prefix, address in vm.addresses.items():
+                script += [f"ip route add {prefix} dev br0",
+                           f"ip neighbour add {address} lladdr {vm.mac} dev br0 nud permanent"]
     return script

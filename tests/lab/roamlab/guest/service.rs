@@ -25,8 +25,8 @@ struct Load {
 
 fn main() -> io::Result<()> {
     let load = Arc::new(Load::default());
-    let datagrams = UdpSocket::bind("0.0.0.0:7")?;
-    let streams = TcpListener::bind("0.0.0.0:7")?;
+    let datagrams = UdpSocket::bind("[::]:7")?;
+    let streams = TcpListener::bind("[::]:7")?;
     let orders = TcpListener::bind("0.0.0.0:99")?;
     thread::spawn(move || echo_datagrams(&datagrams));
     thread::spawn(move || each(&streams, echo_stream));

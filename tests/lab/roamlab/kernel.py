@@ -1,0 +1,46 @@
+"""What a router's kernel forwards by: its table as it stands, and what it told of changes. The same for every daemon."""
+
+import json
+import re
+
+from .clock import nanoseconds
+from .timeline import Forwards
+
+
+def start(namespaces, lab, router):
+    """Begins to write down every change of a router's kernel routes."""
+    namespaces.start(router, ["ip", "-ts", "monitor", "route"], log(lab, router))
+
+
+def log(lab, router):
+    """The file of which `entries` reads the lines."""
+    return lab.path / router / "kernel.log"
+
+
+def forwards(lab, router, prefix):
+    """The neighbors to which a router's kernel forwards what goes to a prefix."""
+    found = lab.namespaces.run(router, "ip", "-6" if ":" in prefix else "-4", "-j", "route", "show", "exact", prefix).stdout
+    behind = lab.topology.behind(router)
+    hops = [hop for route in json.loads(found or "[]") for hop in route.get("nexthops", [route])]
+    return frozenset(behind[hop["gateway"]] for hop in hops if hop.get("gateway") in behind)
+
+
+LINE = re.compile(r"\[(\S+)\] (?:replaced? )?(Deleted )?(\S+) (.*)")
+HOP = re.compile(r"via (?:inet6 )?(\S+) dev")
+
+
+def entries(router, behind, lines):
+    """What `ip -ts monitor route` told; `behind`: the neighbor behind each next hop. A host route has no length there."""
+    # A route over several next hops takes a line for each of them, after its own.
+    whole = []
+    for line in lines:
+        if line.startswith("[") or not whole:
+            whole.append(line)
+        else:
+            whole[-1] += f" {line.strip()}"
+    for line in whole:
+        match = LINE.match(line)
+        neighbors = frozenset(behind[hop] for hop in HOP.findall(line) if hop in behind)
+        if match and neighbors:
+            prefix = match[3] if "/" in match[3] else f"{match[3]}/{128 if ':' in match[3] else 32}"
+            yield Forwards(nanoseconds(match[1]), router, prefix, frozenset() if match[2] else neighbors)
