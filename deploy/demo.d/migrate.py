@@ -78,7 +78,8 @@ def say(text=""):
 def settled(lab, host):
     """Waits until the switch has one route, from the VM's host. What does not come is the judge's to name."""
     def alone():
-        return [(route.neighbor, route.best) for route in lab.routes(ROUTER, lab.topology.vm(VM).prefix)] == [(host, True)]
+        return all([(route.host, route.best) for route in lab.routes(ROUTER, prefix)] == [(host, True)]
+                   for prefix in lab.topology.vm(VM).addresses)
     try:
         wait_until(f"{ROUTER} has the route from {host} alone", alone, 15)
         lab.await_answer(VM)
@@ -95,23 +96,24 @@ def migrate(lab, source, target):
         recording.did("virsh is done")
         settled(lab, target)
         time.sleep(AFTER_SECONDS)
-    return recording.timeline
+    return recording.timelines
 
 
 def show(lab, number, of, source, target):
     """One migration as a picture, with what is to be said of it; its account, and what differed from the promise."""
     say(f"\n== {number} of {of}: live migration of {VM} from {source} to {target}\n")
-    timeline = migrate(lab, source, target)
-    found = account(timeline, source, target, ROUTER, INTERVAL_MS * 1_000_000)
+    timelines = migrate(lab, source, target)
+    # The picture is that of the IPv4 address; what is promised holds for both.
+    timeline = timelines[0]
+    found = account(timeline, source, target, ROUTER, lab.topology.clients[0].name, INTERVAL_MS * 1_000_000)
     look = style()
-    client = lab.topology.clients[0].name
-    for line in draw(rows(timeline, found, client), lanes(found, client, INTERVAL_MS), found.began, look):
+    for line in draw(rows(timeline, found), lanes(found, INTERVAL_MS), found.began, look):
         print(line)
     say()
     for sentence in sentences(found):
         for line in textwrap.wrap(sentence, min(look.width, Style().width) - 3, initial_indent="   ", subsequent_indent="     "):
             say(line)
-    differs = [*unseen(found), *judge(timeline)]
+    differs = [*unseen(found), *(text for each in timelines for text in judge(each))]
     for text in differs:
         say(f"   DIFFERS: {text}")
     return found, differs

@@ -13,22 +13,25 @@ from trial import VM  # noqa: E402
 
 # Short enough for a test to see the end of; settle is longer than both leases and than a migration there and back.
 PACE = {"lease": "15s", "settle": "30s"}
+# So short that a test can wait until a VM has settled.
+BRISK_PACE = {"lease": "6s", "settle": "9s"}
 
 
 def up(name, **options):
     """A lab with its VM running on h1."""
-    lab = Lab.up(f"t{os.getpid()}-{name}", Options(**PACE, **options), ends_with_caller=True)
+    lab = Lab.up(f"t{os.getpid()}-{name}", Options(**PACE | options), ends_with_caller=True)
     lab.start(VM, "h1")
     return lab
 
 
 def whole(lab):
     """Puts back what a test broke, so that the next one finds everything running and the one VM idle on one host."""
+    for host in lab.topology.hosts:
+        lab.thaw(host.name)
+        lab.unthrottle(host.name)
     for service, pid in list(lab.services.items()):
         if not lab.namespaces.alive(pid):
             lab.restart(service)
-    for host in lab.topology.hosts:
-        lab.unthrottle(host.name)
     for vm in lab.topology.vms:
         if vm.name != VM and (host := lab.where(vm.name)):
             lab.virsh(host, "destroy", vm.name)
@@ -59,12 +62,33 @@ racks = shared("racks", topology="leaf-spine")
 reflector = shared("reflector", topology="reflector")
 child = shared("child", transport="child")
 exabgp5 = shared("five", exabgp="5.0")
+two_tors = shared("two", topology="two-tors")
+# Everything that an operator can do against failures: BFD, graceful restart of the switches too, libvirt's hook.
+guarded = shared("guarded", topology="leaf-spine", bfd=True, graceful=True, hook=True, **BRISK_PACE)
 
 
 @pytest.fixture(params=["racks", "reflector"])
 def lab(request):
     """Two racks, in each of the fabrics."""
     return whole(request.getfixturevalue(f"{request.param}_shared"))
+
+
+@pytest.fixture
+def racks_lab(racks_shared):
+    """Two racks behind spines."""
+    return whole(racks_shared)
+
+
+@pytest.fixture
+def guarded_lab(guarded_shared):
+    """The same with BFD, graceful restart and libvirt's hook, and so brisk that a VM settles in seconds."""
+    return whole(guarded_shared)
+
+
+@pytest.fixture
+def two_tors_lab(two_tors_shared):
+    """Two switches a rack, and an IPv4 and an IPv6 session with each."""
+    return whole(two_tors_shared)
 
 
 @pytest.fixture(params=["one", "child", "five"])

@@ -141,8 +141,14 @@ def test_a_vm_that_executes_on_two_hosts_is_found():
 
 
 def test_an_icmp_unreachable_is_found():
-    probes = replace(answered(), unreachable=((10_100 * MS, "172.16.1.1", 3, 0),))
-    assert judge(recording(probes=probes)) == ["10100.0 ms: 172.16.1.1 answered client unreachable (ICMP 3/0)"]
+    probes = replace(answered(), unreachable=((10_100 * MS, "172.16.1.1", 0),))
+    assert judge(recording(probes=probes)) == ["10100.0 ms: 172.16.1.1 answered client: unreachable (code 0)"]
+
+
+def test_a_probe_that_dies_in_a_loop_is_found_but_not_while_the_vm_stands_still():
+    assert judge(recording(probes=replace(answered(), exceeded=((10_100 * MS, "172.16.1.1", 0),)))) == []
+    found = judge(recording(probes=replace(answered(), exceeded=((5_000 * MS, "172.16.1.1", 0),))))
+    assert found == ["5000.0 ms: 172.16.1.1 answered client: time exceeded (code 0)"]
 
 
 def test_a_long_loss_while_the_vm_executes_is_found():

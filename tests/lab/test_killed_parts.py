@@ -75,3 +75,55 @@ def test_an_exabgp_that_is_killed_in_the_copy_announces_again_what_is_so(lab, si
         recording.did(f"roamd on {host} is ready again")
         hurry(lab, source)
         migration.succeed()
+
+
+@SIDES
+def test_an_agent_that_is_killed_in_the_switch_over_finds_its_way_back(lab, side):
+    source, target, host = at(lab, side)
+    with recorded(lab, ends_on=target) as recording:
+        migration = standing_still(lab, recording, source, target)
+        recording.did(f"kill -9 of roamd on {host}")
+        lab.kill(f"roamd {host}")
+        lab.restart(f"roamd {host}")
+        lab.ready(host)
+        recording.did(f"roamd on {host} is ready again")
+        lab.unthrottle(source)
+        migration.succeed()
+
+
+def standing_still(lab, recording, source, target):
+    """Begins a migration and halts it where the VM stands still: what is left of its memory goes over a slow link."""
+    migration = lab.migration(VM, source, target, *SLOWLY)
+    recording.wait(source, "ITERATION")
+    lab.throttle(source, target, "20mbit")
+    lab.virsh(source, "migrate-setmaxdowntime", VM, "60000")
+    recording.wait(source, "SUSPENDED", "MIGRATED")
+    preferred(lab, target)
+    return migration
+
+
+@SIDES
+def test_a_libvirtd_that_is_killed_in_the_copy_leaves_the_route_at_the_source(lab, side):
+    source, target, host = at(lab, side)
+    with recorded(lab, ends_on=source) as recording:
+        migration = lab.migration(VM, source, target, "--p2p", *SLOWLY)
+        recording.wait(source, "ITERATION")
+        recording.did(f"kill -9 of libvirtd on {host}")
+        lab.kill(f"libvirtd {host}")
+        lab.restart(f"libvirtd {host}")
+        recording.watch.connect(host)
+        recording.did(f"libvirtd on {host} answers again")
+        migration.fail()
+        if host == source:
+            recording.wait(target, "STOPPED")
+        lab.ready(host)
+
+
+def test_a_client_that_is_killed_while_it_manages_a_migration_leaves_the_route_at_the_source(lab):
+    source, target = hosts(lab)
+    with recorded(lab, ends_on=source) as recording:
+        migration = lab.migration(VM, source, target, *SLOWLY)
+        recording.wait(source, "ITERATION")
+        recording.did("kill -9 of virsh")
+        migration.kill()
+        recording.wait(target, "STOPPED")

@@ -1,9 +1,6 @@
 """Every other way in which a VM comes to another host: the route is where it executes, at every router and every moment."""
 
-from trial import SLOWLY, VM, everywhere, hosts, hurry, on_rung, preferred, recorded, recorded_all
-
-# Slow enough for the copies to take turns, quick enough for three of them.
-STEADILY = ("--bandwidth", "24")
+from trial import SLOWLY, STEADILY, VM, everywhere, hosts, hurry, on_rung, preferred, recorded, recorded_all
 
 
 def test_a_peer_to_peer_migration_moves_the_route(lab):

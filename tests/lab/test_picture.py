@@ -152,10 +152,10 @@ def test_a_gap_in_the_routes_is_drawn_as_a_fault():
 def test_warnings_lost_sessions_and_unreachables_are_drawn():
     lines = cells(drawn(
         log(5_000, "h2", "ExaBGP does not answer", "WARN"), Session(5_100 * MS, "tor", "h1", "Received: Hold timer expired"),
-        seen_by=probes(unreachable=((10_100 * MS, "172.16.1.1", 3, 0),))))
+        seen_by=probes(unreachable=((10_100 * MS, "172.16.1.1", 0),))))
     assert ("3500.0", 2, "roamd WARN: ExaBGP does not") in lines
     assert ("3600.0", 1, "session h1:") in lines
-    assert ("8600.0", 3, "✗ unreachable (3/0) from") in lines
+    assert ("8600.0", 3, "✗ unreachable (code 0)") in lines
 
 
 def test_a_route_without_a_mark_and_another_prefix_are_told_apart():

@@ -10,6 +10,10 @@ from roamlab.recording import Recording
 VM = "svc"
 # A copy at this pace takes half a minute, so that there is time to interfere; `hurry` ends it.
 SLOWLY = ("--bandwidth", "4")
+# One of some seconds.
+STEADILY = ("--bandwidth", "24")
+# What the judge says of a VM that can't be reached; what is false, or stays so to the end, it says in other words.
+OUT_OF_REACH = ("has no route at all", "which has no route", "has no route from", "unreachable", "no probe of")
 
 
 def hosts(lab, vm=VM):
@@ -43,18 +47,18 @@ def converged(lab, host, vm=VM):
     lab.await_answer(vm)
 
 
-def on_rung(lab, host, rung, vm=VM):
-    """Waits until the switches above a host have its route on a rung."""
+def on_rung(lab, host, rung, vm=VM, seconds=30):
+    """Waits until the switches above a host have its route on a rung; None: no route of its."""
     for switch in lab.topology.switches(host):
         for prefix in lab.topology.vm(vm).addresses:
             wait_until(f"{switch} has {prefix} of {host} on {rung}", lambda switch=switch, prefix=prefix: lab.announcers(
-                switch, prefix)[0].get(host) == rung, 30)
+                switch, prefix)[0].get(host) == rung, seconds)
 
 
-def found_by(timelines):
-    """What the judge found, and the recording to go with it."""
-    text = [f"{timeline.vm} {timeline.prefix}: {text}" for timeline in timelines for text in judge(timeline)]
-    return "\n".join([*text, "", timelines[0].text("INFO", "WARN", "ERROR")]) if text else ""
+def found_in(recording, but=()):
+    """What the judge found in all timelines, leaving out what has one of some words in it."""
+    return [f"{timeline.vm} {timeline.prefix}: {text}" for timeline in recording.timelines for text in judge(timeline)
+            if not any(word in text for word in but)]
 
 
 @contextmanager
@@ -72,6 +76,7 @@ def recorded_all(lab, ends_on, **options):
         yield recording
         for vm, host in ends_on.items():
             converged(lab, host, vm)
-    assert not (found := found_by(recording.timelines)), found
+    found = found_in(recording)
+    assert not found, "\n".join([*found, "", recording.timeline.text("INFO", "WARN", "ERROR")])
     for timeline in recording.timelines:
         assert timeline.executions()[-1][1] == {ends_on[timeline.vm]}

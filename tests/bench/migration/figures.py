@@ -9,6 +9,8 @@ from typing import NamedTuple
 from roamlab.timeline import Probes
 
 NS_PER_MS = 1_000_000
+# RFC 792.
+ICMP_UNREACHABLE, ICMP_EXCEEDED = 3, 11
 
 
 class Figures(NamedTuple):
@@ -37,7 +39,7 @@ class Pace(NamedTuple):
 
 def parse(text):
     """What probe.c wrote."""
-    sent, received, errors = [], [], []
+    sent, received, errors = [], [], {ICMP_UNREACHABLE: [], ICMP_EXCEEDED: []}
     for line in text.splitlines():
         kind, *fields = line.split()
         if kind == "probe":
@@ -45,15 +47,15 @@ def parse(text):
             received.append(int(fields[1]) or None)
         else:
             at, sender, number, code = fields
-            errors.append((int(at), sender, int(number), int(code)))
-    return Probes(tuple(sent), tuple(received), tuple(errors))
+            errors[int(number)].append((int(at), sender, int(code)))
+    return Probes(tuple(sent), tuple(received), tuple(errors[ICMP_UNREACHABLE]), tuple(errors[ICMP_EXCEEDED]))
 
 
 def figures(probes, downtime, moved):
     """The figures of one migration, with QEMU's downtime in ms and what `moved` gave."""
     silence = probes.silence()[0] / NS_PER_MS
     return Figures(probes.lost, probes.longest_loss() / NS_PER_MS, silence, downtime, silence - downtime,
-                   len(probes.unreachable), moved)
+                   len(probes.unreachable) + len(probes.exceeded), moved)
 
 
 def moved(stopped, forwards, target):

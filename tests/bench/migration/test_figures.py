@@ -26,8 +26,8 @@ def forwards(at, neighbor):
 
 
 def test_what_the_prober_wrote_is_read_back():
-    found = figures.parse("probe 1000 1500\nprobe 3000 0\nerror 4000 172.16.1.1 3 0\n")
-    assert found == Probes((1000, 3000), (1500, None), ((4000, "172.16.1.1", 3, 0),))
+    found = figures.parse("probe 1000 1500\nprobe 3000 0\nerror 4000 172.16.1.1 3 0\nerror 5000 172.16.1.1 11 0\n")
+    assert found == Probes((1000, 3000), (1500, None), ((4000, "172.16.1.1", 0),), ((5000, "172.16.1.1", 0),))
 
 
 def test_nothing_written_is_no_probe():
@@ -58,7 +58,7 @@ def test_silence_shorter_than_the_downtime_is_less_than_nothing_beyond_it():
 
 
 def test_every_icmp_error_counts():
-    errors = ((1, "172.16.1.1", 3, 0), (2, "172.16.1.1", 3, 1))
+    errors = ((1, "172.16.1.1", 0), (2, "172.16.1.1", 1))
     assert of(1, None, errors=errors).unreachable == 2
 
 

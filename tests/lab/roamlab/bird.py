@@ -62,7 +62,7 @@ def start_bfd(namespaces, lab, host):
     directory = lab.path / host.name
     ends = lab.topology.ends(host.name)
     (directory / "bfd.conf").write_text(filled(DEPLOY / "bird/bfd_host.conf.in", {
-        "ROUTER_ID": ends[0].address,
+        "ROUTER_ID": lab.topology.loopback(host.name),
         "NEIGHBORS": "\n".join(f"  neighbor {end.peer_address} local {end.address};" for end in ends),
     }))
     return namespaces.start(
@@ -81,7 +81,7 @@ def configuration(lab, router, log):
         text += filled(DEPLOY / "bird/bfd.conf.in", {})
     text += filled(DEPLOY / "bird/fabric.conf.in", {
         "LOOPBACKS": LOOPBACKS, "SERVICE_V4": SERVICE_V4, "SERVICE_V6": SERVICE_V6, "FABRIC_V4": FABRIC_V4,
-        "FABRIC_V6": FABRIC_V6, "GRACEFUL_RESTART": restart,
+        "FABRIC_V6": FABRIC_V6, "GRACEFUL_RESTART": restart, "ADD_PATHS": "on" if options.add_paths else "off",
     })
     for end in lab.topology.ends(router.name):
         peer = lab.topology.node(end.peer)
@@ -139,7 +139,7 @@ def established(lab, router, neighbor):
 
 def routes(lab, router, prefix):
     """All routes that a router has for a prefix."""
-    return read_table(lab.topology, ask(lab, router, f"show route all for {prefix}")).get(prefix, [])
+    return read_table(lab.topology, ask(lab, router, f"show route all where net = {prefix}")).get(prefix, [])
 
 
 def neighbor(protocol):

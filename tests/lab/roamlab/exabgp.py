@@ -51,7 +51,7 @@ def configuration(lab, host, directory):
     })
     ends = topology.ends(host.name)
     for end in ends:
-        common = {"ROUTER_ID": ends[0].address, "HOST_AS": host.asn, "TOR_AS": topology.node(end.peer).asn,
+        common = {"ROUTER_ID": topology.loopback(host.name), "HOST_AS": host.asn, "TOR_AS": topology.node(end.peer).asn,
                   "GRACEFUL_RESTART": "" if child else GRACEFUL_RESTART}
         v4 = common | {"TOR_ADDRESS": end.peer_address, "HOST_ADDRESS": end.address, "FAMILIES": "ipv4 unicast; ipv6 unicast;",
                        "STATIC": f"route {topology.loopback(host.name)}/32 next-hop self;"}

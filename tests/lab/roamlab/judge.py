@@ -7,7 +7,8 @@ preferred     every router's best route is that host's
 led           and what comes to any router is forwarded to that host, over whatever routers, without a loop or a dead end
 routed        while libvirt has the VM on any host, every router has a best route, without any gap
 one a rung    no two hosts stand on the same rung at a router for longer than the VM stood still in between
-reachable     nobody answers `unreachable` meanwhile, and no probe after probe is lost while the VM executes
+reachable     nobody answers `unreachable` meanwhile; and while the VM executes no probe after probe is lost, and none dies in
+              a loop (while it stands still, routers that turn one after the other may pass a packet back and forth)
 settled       at the end the VM executes on one host, which alone is above `standby`, is preferred and led to; and each
               client has reached it there
 
@@ -159,9 +160,10 @@ def settled(router, executions, heard, best, ends):
 
 def reachable(timeline, steady, existing, last, reaction):
     for client, probes in timeline.probes.items():
-        for at, sender, kind, code in probes.unreachable:
-            if any(span.begin <= at < span.end for span in existing):
-                yield f"{milliseconds(timeline, at)}: {sender} answered {client} unreachable (ICMP {kind}/{code})"
+        for what, errors, times in (("unreachable", probes.unreachable, existing), ("time exceeded", probes.exceeded, steady)):
+            for at, sender, code in errors:
+                if any(span.begin <= at < span.end for span in times):
+                    yield f"{milliseconds(timeline, at)}: {sender} answered {client}: {what} (code {code})"
         for span in lost_runs(probes):
             for execution in steady:
                 shared = overlap(span, execution)

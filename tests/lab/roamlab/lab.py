@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -37,7 +38,8 @@ class Options:
     lease: str = "60s"
     settle: str = "180s"
     prepend_step: int = 3
-    # Routers go by the rungs in the large communities, restart gracefully, and speak BFD with the hosts.
+    # Routers hand on all paths, go by the rungs in the large communities, restart gracefully, and speak BFD with the hosts.
+    add_paths: bool = True
     rungs_decide: bool = False
     graceful: bool = False
     bfd: bool = False
@@ -295,6 +297,18 @@ class Lab:
 
     # ------------------------------------------------------------------------------------------------ links
 
+    def cut_off(self, router):
+        """A router dies: its daemon and all its links; `mend` brings the links back."""
+        self.kill(f"router {router}")
+        self.links(router, "down")
+
+    def mend(self, router):
+        self.links(router, "up")
+
+    def links(self, node, state):
+        for end in self.topology.ends(node):
+            self.namespaces.run(node, "ip", "link", "set", end.peer, state)
+
     def throttle(self, host, towards, rate):
         """Slows down what one host sends to another, and nothing else that it sends; rate as in tc(8), as `20mbit`."""
         uplink = self.topology.ends(host)[0]
@@ -326,6 +340,13 @@ class Migration:
         except subprocess.TimeoutExpired:
             raise LabError(f"the migration did not end within {seconds} s") from None
         return self.process.returncode, said.strip()
+
+    def kill(self):
+        """kill -9 of virsh itself, which is a child of nsenter's."""
+        nsenter = self.process.pid
+        [virsh] = Path(f"/proc/{nsenter}/task/{nsenter}/children").read_text().split()
+        os.kill(int(virsh), signal.SIGKILL)
+        self.process.communicate()
 
     def succeed(self):
         status, said = self.finish()

@@ -182,8 +182,8 @@ def faults(timeline, client):
     for entry in timeline.of(Log):
         if entry.level in ("WARN", "ERROR"):
             yield Row(entry.at, entry.host, f"roamd {entry.level}: {entry.message}", "fault")
-    for at, sender, kind, code in timeline.probes[client].unreachable:
-        yield Row(at, client, f"✗ unreachable ({kind}/{code}) from {sender}", "fault")
+    for at, sender, code in timeline.probes[client].unreachable:
+        yield Row(at, client, f"✗ unreachable (code {code}) from {sender}", "fault")
 
 
 def draw(drawn, columns, zero, style=Style()):

@@ -3,7 +3,7 @@
     probe.py icmp|udp ADDRESS INTERVAL_MS FILE
 
 Runs inside the client until SIGTERM, waits a second at most for answers that are still due, and writes FILE:
-{"sent": [ns...], "received": [ns or null...], "unreachable": [[ns, sender, type, code]...]}. Times are those of the
+{"sent": [ns...], "received": [ns or null...], "unreachable": [[ns, sender, code]...], "exceeded": likewise}. Times are those of the
 real-time clock; received ones are the kernel's. A probe that could not be sent in its turn, because this program did not
 get the processor, is left out and not sent late.
 """
@@ -27,13 +27,16 @@ class Numbers(NamedTuple):
     protocol: int
     echo: int
     reply: int
-    errors: tuple
+    unreachable: int
+    exceeded: int
+    # Where the destination stands in the IP header.
+    destination: slice
     # Whether a raw socket gives the IP header before the message; it then also wants a checksum to be sent.
     with_header: bool
 
 
-V4 = Numbers(socket.AF_INET, socket.IPPROTO_ICMP, 8, 0, (3, 11), True)
-V6 = Numbers(socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129, (1, 3), False)
+V4 = Numbers(socket.AF_INET, socket.IPPROTO_ICMP, 8, 0, 3, 11, slice(16, 20), True)
+V6 = Numbers(socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129, 1, 3, slice(24, 40), False)
 # What marks a probe of ours, before its number.
 MAGIC = b"roamd-lab"
 # Nanoseconds after the end in which answers are waited for.
@@ -106,11 +109,14 @@ def probe(protocol, address, interval, found):
             due += interval * (1 + int((now - due) / interval))
         wait = 0.02 if found["ended"] else max(0, due - time.monotonic())
         for fd, _ in poll.poll(wait * 1000):
-            receive(by_number[fd], numbers if by_number[fd] is icmp else None, found)
+            receive(by_number[fd], numbers if by_number[fd] is icmp else None, address, found)
 
 
-def receive(sock, numbers, found):
-    """Takes all that has come; `numbers` where it is ICMP, and not the echoed datagrams."""
+def receive(sock, numbers, address, found):
+    """Takes all that has come; `numbers` where it is ICMP, and not the echoed datagrams.
+
+    A raw socket gets what is meant for others on this machine too: an error counts where it quotes a packet to `address`.
+    """
     while True:
         try:
             data, sender, at = stamped(sock)
@@ -120,8 +126,9 @@ def receive(sock, numbers, found):
             continue
         if numbers:
             message = data[(data[0] & 15) * 4 :] if numbers.with_header else data
-            if message[0] in numbers.errors:
-                found["unreachable"].append([at, sender, message[0], message[1]])
+            errors = {numbers.unreachable: found["unreachable"], numbers.exceeded: found["exceeded"]}.get(message[0])
+            if errors is not None and message[8:][numbers.destination] == socket.inet_pton(numbers.family, address):
+                errors.append([at, sender, message[1]])
             if message[0] != numbers.reply:
                 continue
             data = message[8:]
@@ -132,7 +139,7 @@ def receive(sock, numbers, found):
 
 def main():
     protocol, address, interval, path = sys.argv[1:]
-    found = {"sent": [], "received": [], "unreachable": [], "ended": 0}
+    found = {"sent": [], "received": [], "unreachable": [], "exceeded": [], "ended": 0}
     signal.signal(signal.SIGTERM, lambda *_: found.update(ended=time.time_ns()))
     probe(protocol, address, float(interval) / 1000, found)
     with open(path, "w", encoding="ascii") as file:

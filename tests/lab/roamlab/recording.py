@@ -243,7 +243,8 @@ class Recording:
 def read_probes(path):
     """What probe.py wrote."""
     found = json.loads(path.read_text())
-    return Probes(tuple(found["sent"]), tuple(found["received"]), tuple(map(tuple, found["unreachable"])))
+    return Probes(*(tuple(found[key]) for key in ("sent", "received")),
+                  *(tuple(map(tuple, found[key])) for key in ("unreachable", "exceeded")))
 
 
 def agent_entries(host, lines):

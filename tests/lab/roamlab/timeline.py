@@ -85,11 +85,15 @@ class Deed(NamedTuple):
 
 @dataclass(frozen=True)
 class Probes:
-    """What a client saw: each probe's sending and arrival (None: lost), and each ICMP error as (at, sender, type, code)."""
+    """What a client saw: each probe's sending and arrival (None: lost), and ICMP errors, each as (at, sender, code).
+
+    `unreachable`: a router had no route. `exceeded`: the time to live ended, as in a loop.
+    """
 
     sent: tuple
     received: tuple
     unreachable: tuple
+    exceeded: tuple = ()
 
     @property
     def lost(self):

@@ -28,6 +28,9 @@ def set_up(topology, node):
         "for d in all default; do echo 0 >/proc/sys/net/ipv4/conf/$d/rp_filter; done",
         "for d in all default; do echo 0 >/proc/sys/net/ipv4/conf/$d/send_redirects; done",
         "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad",
+        # A link that goes down keeps its addresses, and nothing is sent over one whose other end is down.
+        "for d in all default; do echo 1 >/proc/sys/net/ipv6/conf/$d/keep_addr_on_down; done",
+        "for d in /proc/sys/net/ipv[46]/conf/all; do echo 1 >$d/ignore_routes_with_linkdown; done",
     ]
     for end in ends:
         script += [f"ip address add {end.address}/24 dev {end.peer}",

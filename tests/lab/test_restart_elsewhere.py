@@ -1,0 +1,71 @@
+"""A VM dies on a host that can't say so and is started on another: the new host wins at once, at every router."""
+
+import pytest
+
+from trial import VM, converged, hosts, on_rung, preferred, recorded
+
+
+def end_of_qemu(lab, recording, host):
+    """The VM's QEMU on a host is killed, and whoever is there to tell is told."""
+    recording.did(f"kill -9 of QEMU on {host}")
+    lab.namespaces.signal(lab.qemu(VM, host))
+    recording.saw(host, "STOPPED", "FAILED")
+
+
+def started_elsewhere(lab, recording, source, target):
+    """The VM's end, and its start on the other host, which every router follows."""
+    end_of_qemu(lab, recording, source)
+    lab.virsh(target, "create", lab.path / target / f"{VM}.xml")
+    recording.wait(target, "RESUMED")
+    preferred(lab, target)
+    lab.await_answer(VM)
+
+
+@pytest.mark.parametrize("part", ["roamd", "exabgp", "libvirtd"])
+@pytest.mark.parametrize("how", ["dead", "hung"])
+def test_a_vm_that_is_started_elsewhere_wins_although_its_first_host_cannot_say_that_it_ended(guarded_lab, part, how):
+    lab = guarded_lab
+    source, target = hosts(lab)
+    on_rung(lab, source, "active")
+    service = f"{part} {source}"
+    with recorded(lab, ends_on=target) as recording:
+        recording.did(f"{service} is {how}")
+        if how == "dead":
+            lab.kill(service)
+        else:
+            lab.pause(service)
+        started_elsewhere(lab, recording, source, target)
+        if how == "hung":
+            lab.resume(service)
+        if not lab.namespaces.alive(lab.services[service]):
+            lab.restart(service)
+        recording.did(f"{service} is back")
+        lab.ready(source)
+
+
+def test_a_host_that_freezes_with_its_link_up_loses_its_routes_by_bfd_and_its_vm_runs_elsewhere(guarded_lab):
+    lab = guarded_lab
+    source, target = hosts(lab)
+    on_rung(lab, source, "active")
+    with recorded(lab, ends_on=target) as recording:
+        recording.did(f"{source} freezes")
+        lab.freeze(source)
+        # Long before the hold time of 30 s is over.
+        on_rung(lab, source, None, seconds=15)
+        started_elsewhere(lab, recording, source, target)
+        recording.did(f"{source} goes on")
+        lab.thaw(source)
+        lab.ready(source)
+
+
+def test_a_frozen_host_that_goes_on_after_its_vm_was_started_elsewhere_draws_nothing_back(racks_lab):
+    lab = racks_lab
+    source, target = hosts(lab)
+    on_rung(lab, source, "active", seconds=60)
+    with recorded(lab, ends_on=target) as recording:
+        recording.did(f"{source} freezes")
+        lab.freeze(source)
+        started_elsewhere(lab, recording, source, target)
+        recording.did(f"{source} goes on")
+        lab.thaw(source)
+        converged(lab, target)
