@@ -13,8 +13,9 @@ from trial import VM  # noqa: E402
 
 # Short enough for a test to see the end of; settle is longer than both leases and than a migration there and back.
 PACE = {"lease": "15s", "settle": "30s"}
-# So short that a test can wait until a VM has settled.
-BRISK_PACE = {"lease": "6s", "settle": "9s"}
+# So short that a test can wait until a VM has settled; settle is longer than the time for which a switch keeps the routes of
+# a host whose ExaBGP is dead, too.
+BRISK_PACE = {"lease": "6s", "settle": "12s", "restart_time": 8}
 
 
 def up(name, **options):

@@ -156,6 +156,13 @@ def test_a_long_loss_while_the_vm_executes_is_found():
     assert found == ["5000.0 ms: no probe of client was answered, and the VM executes on h1, for 1500.0 ms"]
 
 
+def test_a_guest_that_boots_need_not_answer_before_it_has():
+    started = [event(RESUMED + 3, "h2", "STARTED", "BOOTED")]
+    assert judge(recording(*started, probes=answered(but=[(SUSPENDED, RESUMED + 4_000)]))) == []
+    found = judge(recording(*started, probes=answered(but=[(RESUMED + 4_000, RESUMED + 6_000)])))
+    assert found == ["14200.0 ms: no probe of client was answered, and the VM executes on h2, for 2000.0 ms"]
+
+
 def test_a_loss_in_the_frozen_time_is_let_pass():
     assert judge(recording(probes=answered(but=[(SUSPENDED, RESUMED)]))) == []
 

@@ -29,7 +29,7 @@ def environment():
 
 
 # What relay.conf.in's transport has in each session, and child.conf.in's has not.
-GRACEFUL_RESTART = "capability { graceful-restart 120; } manual-eor true;"
+GRACEFUL_RESTART = "capability {{ graceful-restart {}; }} manual-eor true;"
 
 
 def start(namespaces, lab, host):
@@ -52,7 +52,7 @@ def configuration(lab, host, directory):
     ends = topology.ends(host.name)
     for end in ends:
         common = {"ROUTER_ID": topology.loopback(host.name), "HOST_AS": host.asn, "TOR_AS": topology.node(end.peer).asn,
-                  "GRACEFUL_RESTART": "" if child else GRACEFUL_RESTART}
+                  "GRACEFUL_RESTART": "" if child else GRACEFUL_RESTART.format(lab.options.restart_time)}
         v4 = common | {"TOR_ADDRESS": end.peer_address, "HOST_ADDRESS": end.address, "FAMILIES": "ipv4 unicast; ipv6 unicast;",
                        "STATIC": f"route {topology.loopback(host.name)}/32 next-hop self;"}
         v6 = common | {"TOR_ADDRESS": end.peer_address_v6, "HOST_ADDRESS": end.address_v6, "FAMILIES": "ipv6 unicast;",

@@ -7,8 +7,9 @@ preferred     every router's best route is that host's
 led           and what comes to any router is forwarded to that host, over whatever routers, without a loop or a dead end
 routed        while libvirt has the VM on any host, every router has a best route, without any gap
 one a rung    no two hosts stand on the same rung at a router for longer than the VM stood still in between
-reachable     nobody answers `unreachable` meanwhile; and while the VM executes no probe after probe is lost, and none dies in
-              a loop (while it stands still, routers that turn one after the other may pass a packet back and forth)
+reachable     nobody answers `unreachable` meanwhile; and while the VM executes, and has booted, no probe after probe is lost,
+              and none dies in a loop (while it stands still, routers that turn one after the other may pass a packet back
+              and forth)
 settled       at the end the VM executes on one host, which alone is above `standby`, is preferred and led to; and each
               client has reached it there
 
@@ -167,10 +168,18 @@ def reachable(timeline, steady, existing, last, reaction):
         for span in lost_runs(probes):
             for execution in steady:
                 shared = overlap(span, execution)
-                if shared and shared.end - shared.begin > reaction:
+                if shared and shared.end - shared.begin > reaction and not (
+                        span.begin <= execution.begin and booted(timeline, execution, reaction)):
                     yield said(timeline, shared, f"no probe of {client} was answered, and the VM executes on {names(execution.value)}")
         if not any(arrival for sent, arrival in zip(probes.sent, probes.received) if sent >= last.begin):
             yield f"at the end: {client} does not reach the VM"
+
+
+def booted(timeline, execution, reaction):
+    """Whether an execution began with the start of the guest, which answers when it is through with that."""
+    [host] = execution.value
+    return any(execution.begin - 2 * reaction <= entry.at <= execution.begin + reaction
+               for entry in timeline.lifecycle(host, "STARTED", "BOOTED"))
 
 
 def lost_runs(probes):
