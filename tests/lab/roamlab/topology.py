@@ -152,8 +152,12 @@ class Topology:
         """The routers next to a node."""
         return [end.peer for end in self.ends(name) if isinstance(self.node(end.peer), Router)]
 
+    def neighbors(self, name):
+        """The nodes at the other ends of a node's links."""
+        return frozenset(end.peer for end in self.ends(name))
+
     def behind(self, name):
-        """The neighbor behind each address that a router may forward to."""
+        """The neighbor behind each address at the other ends of a router's links."""
         return {address: end.peer for end in self.ends(name) for address in (end.peer_address, end.peer_address_v6)}
 
 
