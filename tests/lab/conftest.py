@@ -60,6 +60,7 @@ def shared(name, **options):
 # ExaBGP 4.2 and transport relay, but where the name says something else.
 one_tor = shared("one")
 racks = shared("racks", topology="leaf-spine")
+frr_racks = shared("frr", topology="frr-racks")
 reflector = shared("reflector", topology="reflector")
 child = shared("child", transport="child")
 exabgp5 = shared("five", exabgp="5.0")
@@ -78,6 +79,12 @@ def lab(request):
 def racks_lab(racks_shared):
     """Two racks behind spines."""
     return whole(racks_shared)
+
+
+@pytest.fixture
+def frr_lab(frr_shared):
+    """The same with FRR as the switch of each rack."""
+    return whole(frr_shared)
 
 
 @pytest.fixture

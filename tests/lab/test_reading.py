@@ -82,8 +82,18 @@ def test_the_kernels_routes_lead_to_the_neighbors_behind_the_next_hops():
         "[2026-11-22T22:37:02.694396] Deleted 198.51.100.10 via 172.16.2.2 dev h1 proto bird metric 32 ",
         "[2026-11-22T22:37:02.694396] 172.16.1.0/24 dev client proto kernel scope link src 172.16.1.1 ",
     ]
-    assert list(kernel.entries("tor", ONE_TOR.behind("tor"), lines)) == [
+    assert list(kernel.entries("tor", ONE_TOR.neighbors("tor"), lines)) == [
         Forwards(AT, "tor", PREFIX, {"h1"}), Forwards(AT, "tor", PREFIX, frozenset())]
+
+
+def test_the_kernels_routes_to_link_local_addresses_lead_to_the_neighbors_behind_the_interfaces():
+    lines = [
+        "[2026-11-22T22:37:02.694396] 2001:db8:5::10 nhid 33 proto bgp metric 20 pref medium",
+        "\tnexthop via fe80::58ca:acff:fe4b:9c25 dev s1 weight 1 ",
+        "\tnexthop via fe80::78fb:66ff:fefa:581f dev s2 weight 1 ",
+    ]
+    assert list(kernel.entries("tor1", LEAF_SPINE.neighbors("tor1"), lines)) == [
+        Forwards(AT, "tor1", "2001:db8:5::10/128", {"s1", "s2"})]
 
 
 def test_roamds_log_is_read_and_what_else_stands_in_the_file_is_not():

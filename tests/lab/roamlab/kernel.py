@@ -20,17 +20,18 @@ def log(lab, router):
 def forwards(lab, router, prefix):
     """The neighbors to which a router's kernel forwards what goes to a prefix."""
     found = lab.namespaces.run(router, "ip", "-6" if ":" in prefix else "-4", "-j", "route", "show", "exact", prefix).stdout
-    behind = lab.topology.behind(router)
+    neighbors = lab.topology.neighbors(router)
     hops = [hop for route in json.loads(found or "[]") for hop in route.get("nexthops", [route])]
-    return frozenset(behind[hop["gateway"]] for hop in hops if hop.get("gateway") in behind)
+    return frozenset(hop["dev"] for hop in hops if "gateway" in hop and hop.get("dev") in neighbors)
 
 
 LINE = re.compile(r"\[(\S+)\] (?:replaced? )?(Deleted )?(\S+) (.*)")
-HOP = re.compile(r"via (?:inet6 )?(\S+) dev")
+# By the interface, which has the neighbor's name: FRR forwards IPv6 to link-local addresses.
+HOP = re.compile(r"via (?:inet6 )?\S+ dev (\S+)")
 
 
-def entries(router, behind, lines):
-    """What `ip -ts monitor route` told; `behind`: the neighbor behind each next hop. A host route has no length there."""
+def entries(router, neighbors, lines):
+    """What `ip -ts monitor route` told of routes to neighbors. A host route has no length there."""
     # A route over several next hops takes a line for each of them, after its own.
     whole = []
     for line in lines:
@@ -40,7 +41,7 @@ def entries(router, behind, lines):
             whole[-1] += f" {line.strip()}"
     for line in whole:
         match = LINE.match(line)
-        neighbors = frozenset(behind[hop] for hop in HOP.findall(line) if hop in behind)
-        if match and neighbors:
+        hops = neighbors.intersection(HOP.findall(line))
+        if match and hops:
             prefix = match[3] if "/" in match[3] else f"{match[3]}/{128 if ':' in match[3] else 32}"
-            yield Forwards(nanoseconds(match[1]), router, prefix, frozenset() if match[2] else neighbors)
+            yield Forwards(nanoseconds(match[1]), router, prefix, frozenset() if match[2] else hops)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from . import agent, bird, exabgp, hypervisor, image, kernel, place, wires
+from . import agent, bird, exabgp, frr, hypervisor, image, kernel, place, wires
 from .namespaces import ENVIRONMENT, Namespaces, require, wait_until
 from .topology import TOPOLOGIES, Client, LabError
 
@@ -24,7 +24,7 @@ with socket.create_connection((sys.argv[1], 99), timeout=15) as connection:
 
 
 # The BGP daemons of routers: modules with start, log, routes, established and entries.
-SPEAKERS = {"bird": bird}
+SPEAKERS = {"bird": bird, "frr": frr}
 
 
 @dataclass(frozen=True)

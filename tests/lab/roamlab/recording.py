@@ -217,7 +217,7 @@ class Recording:
             # From its beginning: the end of a log may be about what its beginning tells of.
             told = speaker.entries(topology, router.name, self.about(speaker.log(self.lab, router.name)))
             entries += [entry for entry in told if entry.at >= self.began]
-            entries += kernel.entries(router.name, topology.behind(router.name), self.since(kernel.log(self.lab, router.name)))
+            entries += kernel.entries(router.name, topology.neighbors(router.name), self.since(kernel.log(self.lab, router.name)))
         for host in topology.hosts:
             entries += agent_entries(host.name, self.since(self.lab.path / host.name / "roamd.log"))
         # The sort is stable: what one part wrote at the same instant stays in its order.

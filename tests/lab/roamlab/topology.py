@@ -6,7 +6,7 @@ two nodes with an AS carries BGP; its first end is the lower one, and where both
 routes. A node without an AS has a default route over its only link.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 SERVICE_V4 = "198.51.100.0/24"
@@ -152,8 +152,12 @@ class Topology:
         """The routers next to a node."""
         return [end.peer for end in self.ends(name) if isinstance(self.node(end.peer), Router)]
 
+    def neighbors(self, name):
+        """The nodes at the other ends of a node's links."""
+        return frozenset(end.peer for end in self.ends(name))
+
     def behind(self, name):
-        """The neighbor behind each address that a router may forward to."""
+        """The neighbor behind each address at the other ends of a router's links."""
         return {address: end.peer for end in self.ends(name) for address in (end.peer_address, end.peer_address_v6)}
 
 
@@ -182,6 +186,10 @@ LEAF_SPINE = Topology(
     vms=VMS,
 )
 
+# The same with FRR in the racks.
+FRR_RACKS = replace(LEAF_SPINE, nodes=tuple(
+    replace(node, speaker="frr") if node.name in ("tor1", "tor2") else node for node in LEAF_SPINE.nodes))
+
 # The same racks, all in one AS: the switches reflect their hosts' routes, and the core those of the switches (RFC 4456).
 REFLECTOR = Topology(
     nodes=(Client("client"), Client("c1"), Client("c2"), Router("core", 65000), Router("tor1", 65000), Router("tor2", 65000),
@@ -201,4 +209,4 @@ TWO_TORS = Topology(
     session_a_family=True,
 )
 
-TOPOLOGIES = {"one-tor": ONE_TOR, "leaf-spine": LEAF_SPINE, "reflector": REFLECTOR, "two-tors": TWO_TORS}
+TOPOLOGIES = {"one-tor": ONE_TOR, "leaf-spine": LEAF_SPINE, "frr-racks": FRR_RACKS, "reflector": REFLECTOR, "two-tors": TWO_TORS}
