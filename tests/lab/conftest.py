@@ -18,6 +18,20 @@ PACE = {"lease": "15s", "settle": "30s"}
 BRISK_PACE = {"lease": "6s", "settle": "12s", "restart_time": 8}
 
 
+# Labs of few tests, which one process has one after the other.
+SMALL = ("one", "child", "five", "two", "frr")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests with the same lab stay together where several processes share the work (pytest-xdist)."""
+    for item in items:
+        params = getattr(item, "callspec", None)
+        chosen = [*params.params.values()] if params else []
+        fixed = [name.removesuffix("_lab") for name in item.fixturenames if name.endswith("_lab")]
+        name = next((name for name in [*chosen, *fixed] if f"{name}_shared" in LABS), "none")
+        item.add_marker(pytest.mark.xdist_group("small" if name in SMALL else name))
+
+
 def up(name, **options):
     """A lab with its VM running on h1."""
     lab = Lab.up(f"t{os.getpid()}-{name}", Options(**PACE | options), ends_with_caller=True)
@@ -47,8 +61,13 @@ def whole(lab):
     return lab
 
 
+LABS = []
+
+
 def shared(name, **options):
     """A fixture of a lab that lives as long as the tests do."""
+    LABS.append(f"{name}_shared")
+
     @pytest.fixture(scope="session", name=f"{name}_shared")
     def fixture():
         lab = up(name, **options)
@@ -94,9 +113,9 @@ def guarded_lab(guarded_shared):
 
 
 @pytest.fixture
-def two_tors_lab(two_tors_shared):
+def two_lab(two_shared):
     """Two switches a rack, and an IPv4 and an IPv6 session with each."""
-    return whole(two_tors_shared)
+    return whole(two_shared)
 
 
 @pytest.fixture(params=["one", "child", "five"])

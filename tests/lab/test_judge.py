@@ -159,6 +159,11 @@ def test_a_long_loss_while_the_vm_executes_is_found():
 def test_a_guest_that_boots_need_not_answer_before_it_has():
     started = [event(RESUMED + 3, "h2", "STARTED", "BOOTED")]
     assert judge(recording(*started, probes=answered(but=[(SUSPENDED, RESUMED + 4_000)]))) == []
+    # Some wait for it and are answered, and then there is no room for more.
+    patient = answered(but=[(SUSPENDED, RESUMED + 4_000)])
+    waited = tuple(RESUMED * MS + 4_000 * MS if RESUMED * MS < sent < (RESUMED + 1_500) * MS else received
+                   for sent, received in zip(patient.sent, patient.received))
+    assert judge(recording(*started, probes=replace(patient, received=waited))) == []
     found = judge(recording(*started, probes=answered(but=[(RESUMED + 4_000, RESUMED + 6_000)])))
     assert found == ["14200.0 ms: no probe of client was answered, and the VM executes on h2, for 2000.0 ms"]
 

@@ -23,8 +23,7 @@ def test_birds_log_tells_of_rungs_best_routes_and_withdraws():
         "mark (lclist (65101, 82, 3))",
         "2026-11-22 22:37:02.694396 <INFO> SEEN h2 192.0.2.4/32 path (path 65101) med (void) mark (lclist )",
         "2026-11-22 22:37:02.694396 <INFO> BEST h2 198.51.100.10/32 mark (lclist (65101, 82, 3))",
-        "2026-11-22 22:37:02.694396 <TRACE> h1.ipv4 > removed 198.51.100.10/32 0L 9G unicast",
-        "2026-11-22 22:37:02.694396 <TRACE> h1.ipv4 > removed [sole] 198.51.100.10/32 0L 9G unicast",
+        "2026-11-22 22:37:02.694396 <TRACE> h2.ipv4 > removed [sole] 198.51.100.10/32 0L 10G unicast",
         "2026-11-22 22:37:02.694396 <TRACE> forward4.ipv4 < removed 198.51.100.10/32 0L 9G unicast",
         "2026-11-22 22:37:02.694396 <RMT> h1: Received: Cease",
         "half a line",
@@ -33,8 +32,7 @@ def test_birds_log_tells_of_rungs_best_routes_and_withdraws():
         Seen(AT, "tor", "h2", PREFIX, True, "standby", "h2"),
         Seen(AT, "tor", "h2", "192.0.2.4/32", True, None, "h2"),
         Best(AT, "tor", PREFIX, "h2", "h2"),
-        Seen(AT, "tor", "h1", PREFIX, False, None, None),
-        Seen(AT, "tor", "h1", PREFIX, False, None, None),
+        Seen(AT, "tor", "h2", PREFIX, False, None, "h2"),
         Best(AT, "tor", PREFIX, None, None),
         Session(AT, "tor", "h1", "Received: Cease"),
     ]
@@ -42,16 +40,17 @@ def test_birds_log_tells_of_rungs_best_routes_and_withdraws():
 
 def test_a_spines_log_tells_from_which_host_a_route_is_whichever_family_and_switch_it_came_by():
     lines = [
+        "2026-11-22 22:37:02.694396 <TRACE> tor1_v6.ipv6 > added [best] 2001:db8:5::10/128 4L 9G unicast",
         "2026-11-22 22:37:02.694396 <INFO> BEST tor1_v6 2001:db8:5::10/128 mark (lclist (65102, 82, 3) (65102, 90, 2))",
         "2026-11-22 22:37:02.694396 <INFO> SEEN tor1_v6 2001:db8:5::10/128 path (path 65001 65102) med (void) "
         "mark (lclist (65102, 82, 3) (65102, 90, 2))",
-        "2026-11-22 22:37:02.694396 <TRACE> tor2_v6.ipv6 > removed 2001:db8:5::10/128 0L 9G unicast",
+        "2026-11-22 22:37:02.694396 <TRACE> tor1_v6.ipv6 > removed 2001:db8:5::10/128 4L 9G unicast",
         "2026-11-22 22:37:02.694396 <TRACE> forward6.ipv6 < removed 2001:db8:5::10/128 0L 9G unicast",
     ]
     assert list(bird.entries(LEAF_SPINE, "s1", lines)) == [
         Best(AT, "s1", PREFIX_V6, "tor1", "h2"),
         Seen(AT, "s1", "tor1", PREFIX_V6, True, "standby", "h2"),
-        Seen(AT, "s1", "tor2", PREFIX_V6, False, None, None),
+        Seen(AT, "s1", "tor1", PREFIX_V6, False, None, "h2"),
         Best(AT, "s1", PREFIX_V6, None, None),
     ]
 
@@ -74,6 +73,28 @@ def test_a_neighbor_that_hands_on_two_hosts_routes_withdraws_one_of_them():
     ]
     timeline = Timeline("svc", PREFIX, LEAF_SPINE, 0, AT + 1, frozenset(), frozenset(), entries, {})
     assert timeline.heard("border")[-1] == (AT, {("s1", "h1"): "active"})
+
+
+def test_the_same_path_under_a_new_number_is_not_withdrawn_with_the_old_one():
+    comes = ("2026-11-22 22:37:02.694396 <INFO> SEEN s1 198.51.100.10/32 path (path 65000 65002) med (void) "
+             "mark (lclist (65102, 82, 1) (65102, 90, 2))")
+    lines = [
+        "2026-11-22 22:37:02.694396 <TRACE> s1.ipv4 > added [best] 198.51.100.10/32 113L 63G unicast", comes,
+        "2026-11-22 22:37:02.694396 <TRACE> s1.ipv4 > added 198.51.100.10/32 62L 64G unicast", comes,
+        "2026-11-22 22:37:02.694396 <TRACE> s1.ipv4 > removed 198.51.100.10/32 113L 63G unicast",
+    ]
+    assert {entry.present for entry in bird.entries(LEAF_SPINE, "border", lines)} == {True}
+
+
+def test_a_bird_that_starts_anew_knows_nothing_of_what_was_before():
+    lines = [
+        "2026-11-22 22:37:02.694396 <TRACE> h2.ipv4 > added [best] 198.51.100.10/32 0L 10G unicast",
+        "2026-11-22 22:37:02.694396 <INFO> BEST h2 198.51.100.10/32 mark (lclist (65101, 82, 3))",
+        "2026-11-22 22:37:02.694396 <INFO> SEEN h2 198.51.100.10/32 path (path 65101) med 250 mark (lclist (65101, 82, 3))",
+        "2026-11-22 22:37:02.694396 <INFO> Started",
+    ]
+    assert list(bird.entries(ONE_TOR, "tor", lines))[2:] == [
+        Seen(AT, "tor", "h2", PREFIX, False, None, None), Best(AT, "tor", PREFIX, None, None)]
 
 
 def test_the_kernels_routes_lead_to_the_neighbors_behind_the_next_hops():

@@ -176,12 +176,11 @@ UNFORWARDED = re.compile(r"forward[46]\.ipv[46] < removed (?:\[\S+\] )?(\S+/\d+)
 
 
 def entries(topology, router, lines):
-    """What BIRD's log tells, from its first line on; the lines come from FORWARDING_OF_A_FAMILY and from `debug { routes }`.
-
-    A neighbor may have several paths for one prefix (RFC 7911), of several hosts. BIRD numbers them, says the number where a
-    path comes and where it goes, and prints the path's attributes after the former.
-    """
-    coming, hosts = {}, {}
+    """What BIRD's log tells, from its first line on; the lines come from FORWARDING_OF_A_FAMILY and from `debug { routes }`."""
+    # The number of the path that each (protocol, prefix) is just getting; the host of each (protocol, prefix, number). A neighbor
+    # may have several paths for one prefix (RFC 7911). BIRD says their numbers where a path comes and where it goes, and prints
+    # the path's attributes after the former.
+    coming, hosts, chosen = {}, {}, set()
     for line in lines:
         match = LINE.fullmatch(line)
         if not match:
@@ -190,17 +189,28 @@ def entries(topology, router, lines):
         if found := ADDED.match(text):
             coming[found[1], found[2]] = found[3]
         elif found := SEEN.fullmatch(text):
-            said, source = mark(found[3]), neighbor(found[1])
-            host = topology.origin(said.host, source)
-            hosts[found[1], found[2], coming.get((found[1], found[2]))] = host
-            yield Seen(at, router, source, found[2], True, said.rung, host)
+            protocol, prefix, said = found[1], found[2], mark(found[3])
+            host = topology.origin(said.host, neighbor(protocol))
+            hosts[protocol, prefix, coming.get((protocol, prefix))] = host
+            yield Seen(at, router, neighbor(protocol), prefix, True, said.rung, host)
         elif found := BEST.fullmatch(text):
-            source = neighbor(found[1])
-            yield Best(at, router, found[2], source, topology.origin(mark(found[3]).host, source))
+            chosen.add(found[2])
+            yield Best(at, router, found[2], neighbor(found[1]), topology.origin(mark(found[3]).host, neighbor(found[1])))
         elif found := UNFORWARDED.match(text):
+            chosen.discard(found[1])
             yield Best(at, router, found[1], None, None)
-        elif found := REMOVED.match(text):
-            yield Seen(at, router, neighbor(found[1]), found[2], False, None, hosts.get((found[1], found[2], found[3])))
+        elif (found := REMOVED.match(text)) and found.groups() in hosts:
+            host = hosts.pop(found.groups())
+            # It may have come by another path as well, as after the restart of the one that numbers them.
+            if not any((*key[:2], other) == (found[1], found[2], host) for key, other in hosts.items()):
+                yield Seen(at, router, neighbor(found[1]), found[2], False, None, host)
+        elif text == "Started":
+            # It knows nothing of what was before.
+            for protocol, prefix, _ in hosts:
+                yield Seen(at, router, neighbor(protocol), prefix, False, None, None)
+            for prefix in sorted(chosen):
+                yield Best(at, router, prefix, None, None)
+            coming, hosts, chosen = {}, {}, set()
         elif match[2] != "TRACE" and ": " in text:
             protocol, said = text.split(": ", 1)
             yield Session(at, router, neighbor(protocol), said)

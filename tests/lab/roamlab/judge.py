@@ -5,7 +5,7 @@ The rules, where `a VM executes` means from libvirt's RESUMED to its SUSPENDED o
 announced     each switch above the host on which the VM executes has that host's route
 preferred     every router's best route is that host's
 led           and what comes to any router is forwarded to that host, over whatever routers, without a loop or a dead end
-routed        while libvirt has the VM on any host, every router has a best route, without any gap
+routed        while libvirt has the VM on any host, every router forwards somewhere, without any gap
 one a rung    no two hosts stand on the same rung at a router for longer than the VM stood still in between
 reachable     nobody answers `unreachable` meanwhile; and while the VM executes, and has booted, no probe after probe is lost,
               and none dies in a loop (while it stands still, routers that turn one after the other may pass a packet back
@@ -52,7 +52,7 @@ def judge(timeline, reaction=REACTION):
         found += announced(timeline, router, steady, heard)
         found += preferred(timeline, router, steady, best)
         found += led(timeline, router, steady, ends)
-        found += routed(timeline, router, existing, best)
+        found += routed(timeline, router, existing)
         found += one_a_rung(timeline, router, executions, heard, reaction)
         found += settled(router, executions, heard, best, ends)
     found += reachable(timeline, steady, existing, executions[-1], reaction)
@@ -124,10 +124,11 @@ def end_of(router, forwards, passed=()):
     return frozenset().union(*(end_of(neighbor, forwards, (*passed, router)) for neighbor in forwards[router]))
 
 
-def routed(timeline, router, existing, best):
+def routed(timeline, router, existing):
+    # A daemon that restarts knows nothing for a while; what counts is what the kernel has.
     for needed in existing:
-        for span in best:
-            if span.value is None and (shared := overlap(needed, span)):
+        for span in spans([(at, now[router]) for at, now in timeline.forwards()], timeline.ended):
+            if not span.value and (shared := overlap(needed, span)):
                 yield said(timeline, shared, f"{router} has no route at all")
 
 
@@ -168,18 +169,21 @@ def reachable(timeline, steady, existing, last, reaction):
         for span in lost_runs(probes):
             for execution in steady:
                 shared = overlap(span, execution)
-                if shared and shared.end - shared.begin > reaction and not (
-                        span.begin <= execution.begin and booted(timeline, execution, reaction)):
+                if shared and shared.end - shared.begin > reaction and not booting(timeline, execution, probes, span, reaction):
                     yield said(timeline, shared, f"no probe of {client} was answered, and the VM executes on {names(execution.value)}")
         if not any(arrival for sent, arrival in zip(probes.sent, probes.received) if sent >= last.begin):
             yield f"at the end: {client} does not reach the VM"
 
 
-def booted(timeline, execution, reaction):
-    """Whether an execution began with the start of the guest, which answers when it is through with that."""
+def booting(timeline, execution, probes, span, reaction):
+    """Whether an execution began with the start of the guest, and nothing was answered yet when a span began.
+
+    What was sent before the guest booted waits in its interface, as much as there is room for, and is answered.
+    """
     [host] = execution.value
-    return any(execution.begin - 2 * reaction <= entry.at <= execution.begin + reaction
-               for entry in timeline.lifecycle(host, "STARTED", "BOOTED"))
+    started = [entry.at for entry in timeline.lifecycle(host, "STARTED", "BOOTED")
+               if execution.begin - 2 * reaction <= entry.at <= execution.begin + reaction]
+    return bool(started) and not any(arrival and started[0] <= arrival < span.begin for arrival in probes.received)
 
 
 def lost_runs(probes):
