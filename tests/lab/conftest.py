@@ -22,8 +22,9 @@ BRISK_PACE = {"lease": "6s", "settle": "12s", "restart_time": 8}
 SMALL = ("one", "child", "five", "two", "frr")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests with the same lab stay together where several processes share the work (pytest-xdist)."""
+    """Before xdist looks: tests with the same lab stay together where several processes share the work (pytest-xdist)."""
     for item in items:
         params = getattr(item, "callspec", None)
         chosen = [*params.params.values()] if params else []

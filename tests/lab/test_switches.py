@@ -50,7 +50,8 @@ def test_over_two_switches_a_rack_the_route_moves_with_the_vm_and_all_paths_are_
 def test_one_of_two_switches_that_is_cut_off_in_the_copy_takes_nothing_along(two_lab, side):
     lab = two_lab
     source, target = hosts(lab)
-    cut = lab.switch(source if side == "source" else target)
+    # The other one leads to the address by which the hosts know each other.
+    _, cut = lab.topology.switches(source if side == "source" else target)
     with Recording(lab, VM, interval=4) as recording:
         migration = lab.migration(VM, source, target, *SLOWLY)
         recording.wait(source, "ITERATION")
