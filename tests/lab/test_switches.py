@@ -13,12 +13,15 @@ def test_a_switch_that_restarts_gracefully_is_not_noticed(guarded_lab):
     lab = guarded_lab
     source, _ = hosts(lab)
     switch = lab.switch(source)
-    with recorded(lab, ends_on=source) as recording:
+    with Recording(lab, VM, interval=10) as recording:
         recording.did(f"kill -9 of BIRD on {switch}")
         lab.kill(f"router {switch}")
         lab.start_router(switch, recovers=True)
         lab.connected(switch)
         recording.did(f"BIRD on {switch} is back")
+        converged(lab, source)
+    # But for the daemon that restarts: it must be told again.
+    assert found_in(recording, but=[f"{switch} has no route from"]) == []
     assert all(probes.lost == 0 for timeline in recording.timelines for probes in timeline.probes.values())
 
 

@@ -131,10 +131,11 @@ def ask(lab, router, command):
 
 
 def established(lab, router, neighbor):
-    """Whether every session of a router with a neighbor is up."""
+    """Whether every session of a router with a neighbor is up, and a graceful restart is over."""
     states = [line.split()[-1] for line in ask(lab, router, f'show protocols "{neighbor}*"').splitlines()
               if line.split()[:1] in ([neighbor], [f"{neighbor}_v6"])]
-    return bool(states) and all(state == "Established" for state in states)
+    recovers = "recovery in progress" in ask(lab, router, "show status")
+    return bool(states) and all(state == "Established" for state in states) and not recovers
 
 
 def routes(lab, router, prefix):
