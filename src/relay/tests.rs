@@ -6,7 +6,7 @@ mod demotion;
 use std::time::Duration;
 
 use super::*;
-use crate::link::{Held, Keep};
+use crate::link::{Held, Hello, Keep, PROTOCOL, ToRelay, Welcome};
 use crate::route::Prefix;
 
 const LEASE: Duration = Duration::from_secs(60);
