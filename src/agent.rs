@@ -134,6 +134,7 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             if let Some(report) = event {
                 agent.libvirt(report);
             }
+            agent.beat();
             tokio::task::yield_now().await;
         }
         agent.follow_up();

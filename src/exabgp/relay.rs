@@ -105,7 +105,12 @@ impl Server {
             tokio::select! {
                 // What ExaBGP has already said comes first: it may settle what an order would wait for.
                 biased;
-                ready = ready(self.link.as_ref()) => self.exchange(ready, &mut buffer),
+                ready = ready(self.link.as_ref()) => {
+                    self.exchange(ready, &mut buffer);
+                    // A table of thousands of routes must not keep the agent, which shares this thread, from its events
+                    // and its heartbeat.
+                    tokio::task::yield_now().await;
+                }
                 order = orders.recv() => match order {
                     Some(order) => self.order(order),
                     None => return,
