@@ -316,7 +316,9 @@ async fn greet(stream: UnixStream, lease_ms: u64, greeters: Sender<Result<Greete
 
 async fn greeting(stream: UnixStream, lease_ms: u64) -> Result<Option<Greeted>, String> {
     let mut welcome = Vec::new();
-    link::encode(&ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms }), &mut welcome);
+    let silence_ms = Some(link::millis(link::SILENCE));
+    let greeting = Welcome { protocol: PROTOCOL, lease_ms, silence_ms };
+    link::encode(&ToRelay::Welcome(greeting), &mut welcome);
     // The first bytes on a new connection: the kernel's buffer takes them whole.
     if stream.try_write(&welcome).is_err() {
         return Ok(None);

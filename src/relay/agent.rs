@@ -1,6 +1,6 @@
 //! The agent's side of the relay: its link comes and goes, and what it says is obeyed. Pure.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ledger::Change;
 use super::{Identity, Link, Notice, Relay};
@@ -20,7 +20,7 @@ impl Relay {
     /// The connection has ended; `reason` says how that showed.
     pub fn unlinked(&mut self, reason: &str, now: Instant) {
         if self.link == Link::Open {
-            self.left_at = Some(now);
+            self.vigil.left(now);
             let skipped = match self.skipped {
                 0 => String::new(),
                 skipped => format!("; {skipped} events were not passed on"),
@@ -40,6 +40,7 @@ impl Relay {
 
     /// Takes what was read from the agent.
     pub fn received(&mut self, bytes: &[u8], now: Instant) {
+        self.vigil.spoke(now);
         let mut lines = std::mem::take(&mut self.from_agent);
         lines.feed(bytes, |line| self.message(line, now));
         if self.link != Link::None {
@@ -86,7 +87,7 @@ impl Relay {
 
     fn open(&mut self, welcome: &Welcome, now: Instant) {
         self.link = Link::Open;
-        self.left_at = None;
+        self.vigil.came(welcome.silence_ms.map(Duration::from_millis), now);
         self.refused = None;
         self.wills.stop();
         // What an earlier agent asked, and what was left of the wills: this one finds out for itself.
@@ -119,7 +120,7 @@ impl Relay {
     }
 
     fn beat(&mut self, lease_ms: u64, now: Instant) {
-        self.heard_at = now;
+        self.vigil.beat(now);
         if self.ledger.lease().map(link::millis) != Some(lease_ms) {
             self.change(&Change::LeaseMs(lease_ms));
         }
