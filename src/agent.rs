@@ -238,8 +238,12 @@ impl Agent {
     }
 
     fn tick(&mut self) {
-        let was_lapsed = self.mobility.is_lapsed();
+        let (was_blind, was_lapsed) = (self.mobility.is_blind(), self.mobility.is_lapsed());
         let effects = self.mobility.tick(Instant::now());
+        if self.mobility.is_blind() && !was_blind && !effects.touched.is_empty() {
+            let vms = effects.touched.len();
+            info!(vms, "libvirt stays away: routes of VMs that have just arrived are lowered to active");
+        }
         if self.mobility.is_lapsed() && !was_lapsed {
             let lease = humantime::format_duration(self.config.libvirt.lease);
             warn!(%lease, "libvirt has told nothing for its lease: routes fall to unsure");

@@ -35,7 +35,7 @@ use crate::config::Config;
 use crate::route::{Prefix, Rung};
 use crate::vm::{Lifecycle, Presence, Sighting, Uuid, VmName, VmState};
 use track::{Found, Track};
-use watch::Watch;
+use watch::{Silence, Watch};
 
 /// What is known of the VMs on this host.
 #[derive(Debug)]
@@ -133,8 +133,9 @@ impl Mobility {
         let mut effects = Effects::default();
         let first = !self.watch.is_listed();
         if self.watch.is_lapsed() || first {
-            effects.touched.extend(self.claims.keys().cloned());
-            effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
+            effects.touched.extend(self.everyone());
+        } else if self.watch.is_blind() {
+            effects.touched.extend(self.arrivals());
         }
         self.watch.listed(asked_at);
         let inherited = self.inherited(vms, first);
@@ -189,12 +190,12 @@ impl Mobility {
         effects
     }
 
-    /// No list of libvirt's can be had from `at` on.
+    /// There is no connection to libvirt from `at` on.
     pub fn libvirt_lost(&mut self, at: Instant) {
         self.watch.lost(at);
     }
 
-    /// Time passes: VMs settle, libvirt's lease runs out.
+    /// Time passes: VMs settle, libvirt stays away, its lease runs out.
     pub fn tick(&mut self, now: Instant) -> Effects {
         let mut effects = Effects::default();
         let settled: Vec<Uuid> = self
@@ -210,9 +211,10 @@ impl Mobility {
             }
             self.note(uuid, before, Cause::Settled, now, &mut effects);
         }
-        if self.watch.tick(now) {
-            effects.touched.extend(self.claims.keys().cloned());
-            effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
+        match self.watch.tick(now) {
+            Some(Silence::Blind) => effects.touched.extend(self.arrivals()),
+            Some(Silence::Lapsed) => effects.touched.extend(self.everyone()),
+            None => {}
         }
         effects
     }
@@ -229,9 +231,28 @@ impl Mobility {
         self.watch.is_listed()
     }
 
+    /// Whether libvirt has been unreachable for so long that nothing is on `arrived`.
+    pub const fn is_blind(&self) -> bool {
+        self.watch.is_blind()
+    }
+
     /// Whether libvirt has been unreachable for longer than its lease.
     pub const fn is_lapsed(&self) -> bool {
         self.watch.is_lapsed()
+    }
+
+    /// The configured VMs that are here, or were found in ExaBGP's table.
+    fn everyone(&self) -> BTreeSet<VmName> {
+        let found = self.found.keys().filter_map(|prefix| self.owners.get(prefix));
+        self.claims.keys().chain(found).cloned().collect()
+    }
+
+    /// Those of them that may have a route on `arrived`.
+    fn arrivals(&self) -> BTreeSet<VmName> {
+        let arrived = self.tracks.values().filter(|track| track.presence == Some(Presence::Arrived));
+        let here = arrived.filter_map(|track| Some(&self.vm_of(track.uuid, &track.name)?.name));
+        let found = self.found.iter().filter(|(_, rung)| !self.watch.is_listed() && **rung == Rung::Arrived);
+        here.chain(found.filter_map(|(prefix, _)| self.owners.get(prefix))).cloned().collect()
     }
 
     /// A list or a look shows the VM; `found` is what its addresses stand on, where it is shown for the first time.

@@ -5,6 +5,20 @@ use std::time::{Duration, Instant};
 use crate::config;
 use crate::route::Rung;
 
+/// How long libvirt may be without a connection before routes on `arrived` count as unwatched. Nobody would take one down
+/// if its VM ended now, and it would tie with that of the host on which the VM is started again. A restart of libvirtd
+/// that takes longer costs such a route two updates, and no packet.
+const BLINK: Duration = Duration::from_secs(1);
+
+/// What its silence has just come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Nothing stays on `arrived` any more.
+    Blind,
+    /// Nothing stays above `unsure` any more.
+    Lapsed,
+}
+
 /// What is known of libvirt as a witness.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -13,8 +27,12 @@ pub(super) struct Watch {
     listed: bool,
     /// Since when libvirt is known to be out of reach.
     lost_since: Option<Instant>,
+    /// Since when there is no connection, where it is known that there is none.
+    disconnected_at: Option<Instant>,
     /// When the last list was asked for that was answered.
     listed_at: Instant,
+    /// There has been no connection, or no list since, for longer than [`BLINK`].
+    blind: bool,
     lapsed: bool,
 }
 
@@ -26,7 +44,9 @@ impl Watch {
             resync: settings.resync,
             listed: false,
             lost_since: Some(now),
+            disconnected_at: None,
             listed_at: now,
+            blind: false,
             lapsed: false,
         }
     }
@@ -35,30 +55,47 @@ impl Watch {
     pub(super) const fn listed(&mut self, asked_at: Instant) {
         self.listed = true;
         self.lost_since = None;
+        self.disconnected_at = None;
         self.listed_at = asked_at;
+        self.blind = false;
         self.lapsed = false;
     }
 
-    /// No list can be had from `at` on.
+    /// There is no connection from `at` on.
     pub(super) fn lost(&mut self, at: Instant) {
         self.lost_since.get_or_insert(at);
+        self.disconnected_at.get_or_insert(at);
     }
 
-    /// Time passes; says whether the lease has run out just now.
-    pub(super) fn tick(&mut self, now: Instant) -> bool {
-        let lapses = !self.lapsed && self.lease_ends() <= now;
+    /// Time passes; says what has come of libvirt's silence just now.
+    pub(super) fn tick(&mut self, now: Instant) -> Option<Silence> {
+        let has_come = |at: Instant| at <= now;
+        let blinded = !self.blind && self.blind_at().is_some_and(has_come);
+        let lapses = !self.lapsed && has_come(self.lease_ends());
+        self.blind |= blinded;
         self.lapsed |= lapses;
-        lapses
+        match (lapses, blinded) {
+            (true, _) => Some(Silence::Lapsed),
+            (false, true) => Some(Silence::Blind),
+            (false, false) => None,
+        }
     }
 
     /// When [`Self::tick`] will have something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        (!self.lapsed).then(|| self.lease_ends())
+        let lapses_at = (!self.lapsed).then(|| self.lease_ends());
+        let blinded_at = if self.blind { None } else { self.blind_at() };
+        [lapses_at, blinded_at].into_iter().flatten().min()
     }
 
     /// Whether libvirt has been listed in this agent's life.
     pub(super) const fn is_listed(&self) -> bool {
         self.listed
+    }
+
+    /// Whether there has been no connection for so long that nothing is on `arrived`.
+    pub(super) const fn is_blind(&self) -> bool {
+        self.blind
     }
 
     /// Whether libvirt has been silent for longer than its lease.
@@ -69,8 +106,14 @@ impl Watch {
     /// The best rung for a VM of which libvirt last told at `informed_at`. What it told since it was lost is as good as
     /// ever.
     pub(super) fn best_rung(&self, informed_at: Option<Instant>) -> Rung {
-        let stale = informed_at.is_none_or(|at| at <= self.silent_since());
-        if self.lapsed && stale { Rung::Unsure } else { Rung::Arrived }
+        let stale_since = |since| informed_at.is_none_or(|at| at <= since);
+        if self.lapsed && stale_since(self.silent_since()) {
+            Rung::Unsure
+        } else if self.blind && self.disconnected_at.is_some_and(stale_since) {
+            Rung::Active
+        } else {
+            Rung::Arrived
+        }
     }
 
     /// Since when libvirt has told nothing that can be trusted. A connection that stands while its lists fail or
@@ -78,6 +121,10 @@ impl Watch {
     fn silent_since(&self) -> Instant {
         let overdue = self.listed_at + 2 * self.resync;
         self.lost_since.map_or(overdue, |lost| lost.min(overdue))
+    }
+
+    fn blind_at(&self) -> Option<Instant> {
+        self.disconnected_at.map(|at| at + BLINK)
     }
 
     fn lease_ends(&self) -> Instant {
