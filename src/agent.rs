@@ -10,6 +10,7 @@
 
 mod clock;
 mod conflicts;
+mod effects;
 mod health;
 mod heartbeat;
 mod publish;
@@ -21,13 +22,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::config::{Config, Faults, Transport};
 use crate::exabgp::{self, Order};
 use crate::libvirt::{self, Request};
-use crate::mobility::{Effects, Mobility, Transition};
-use crate::plan::{Plan, Progress, Step};
+use crate::mobility::{Mobility, Transition};
+use crate::plan::Plan;
 use crate::route::Prefix;
 use crate::snapshot::{ConfigStatus, Conflicts, Snapshot};
 use crate::timer::sleep_until;
@@ -134,6 +135,7 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             if let Some(report) = event {
                 agent.libvirt(report);
             }
+            agent.beat();
             tokio::task::yield_now().await;
         }
         agent.follow_up();
@@ -237,96 +239,17 @@ impl Agent {
     }
 
     fn tick(&mut self) {
-        let was_lapsed = self.mobility.is_lapsed();
+        let (was_blind, was_lapsed) = (self.mobility.is_blind(), self.mobility.is_lapsed());
         let effects = self.mobility.tick(Instant::now());
+        if self.mobility.is_blind() && !was_blind && !effects.touched.is_empty() {
+            let vms = effects.touched.len();
+            info!(vms, "libvirt stays away: routes of VMs that have just arrived are lowered to active");
+        }
         if self.mobility.is_lapsed() && !was_lapsed {
             let lease = humantime::format_duration(self.config.libvirt.lease);
             warn!(%lease, "libvirt has told nothing for its lease: routes fall to unsure");
         }
         self.apply(effects, None);
-    }
-
-    /// Carries out what the core asks for; `origin` is the event behind it, if there is one.
-    fn apply(&mut self, effects: Effects, origin: Option<Origin>) {
-        if effects != Effects::default() {
-            self.changed();
-        }
-        self.want(&effects);
-        if let Some(origin) = origin {
-            let unsettled =
-                |prefix: &Prefix| !matches!(self.plan.progress(*prefix), None | Some(Progress::Announced(_)));
-            let caused: Vec<Prefix> = self.prefixes_of(&effects).into_iter().filter(unsettled).collect();
-            self.causes.extend(caused.into_iter().map(|prefix| (prefix, origin)));
-        }
-        self.send();
-        self.looks.extend(effects.look);
-        self.transitions.extend(effects.transitions);
-        self.note_settled(Instant::now());
-    }
-
-    /// What can wait until the steps are written.
-    fn follow_up(&mut self) {
-        for uuid in std::mem::take(&mut self.looks) {
-            (self.outputs.ask)(Request::Look(uuid));
-        }
-        for transition in std::mem::take(&mut self.transitions) {
-            self.publisher.stale_domain(transition.uuid);
-            reports::log(&transition);
-        }
-        self.judge_offers();
-        if self.publish_at().is_some_and(|at| at <= Instant::now()) {
-            self.publish();
-        }
-    }
-
-    fn want(&mut self, effects: &Effects) {
-        if self.stopping.is_some() {
-            return;
-        }
-        for vm in &effects.touched {
-            let routes = self.mobility.routes(vm);
-            let prefixes = self.config.vms.get(vm).map(|vm| vm.service_ips.clone()).unwrap_or_default();
-            for prefix in &prefixes {
-                self.publisher.stale_prefix(*prefix);
-            }
-            self.publisher.stale_vm(vm);
-            for prefix in &prefixes {
-                self.offers.stale(*prefix);
-            }
-            self.plan.want(prefixes, routes);
-        }
-    }
-
-    fn prefixes_of(&self, effects: &Effects) -> Vec<Prefix> {
-        let vms = effects.touched.iter().filter_map(|vm| self.config.vms.get(vm));
-        vms.flat_map(|vm| vm.service_ips.iter().copied()).collect()
-    }
-
-    /// Sends the steps that may go out now.
-    fn send(&mut self) {
-        let steps = self.plan.next(Instant::now());
-        let done = self.plan.take_done();
-        if !done.is_empty() && self.config.exabgp.transport == Transport::Relay {
-            self.order(Order::Forget(done));
-        }
-        if steps.is_empty() {
-            return;
-        }
-        self.changed();
-        for step in &steps {
-            match step {
-                Step::Announce(route) => debug!(prefix = %route.prefix, rung = %route.rung, "announce"),
-                Step::Withdraw { prefix, .. } => debug!(%prefix, "withdraw"),
-            }
-            self.publisher.stale_prefix(step.prefix());
-        }
-        self.order(Order::Do(steps));
-    }
-
-    fn order(&mut self, order: Order) {
-        if self.outputs.orders.send(order).is_err() {
-            self.gone.get_or_insert_with(|| "the way to ExaBGP has ended".to_owned());
-        }
     }
 
     fn beat(&mut self) {

@@ -32,6 +32,14 @@ pub const PROTOCOL: u32 = 1;
 /// stays below [`crate::exabgp::Lines::MAX`] whatever it is made of.
 pub const MAX_LINE: usize = 1 << 16;
 
+/// The longest time between two heartbeats of an agent that does not happen to be busy: half a dozen in [`SILENCE`].
+pub const BEAT: Duration = Duration::from_millis(500);
+
+/// For how long an agent that is well says nothing at most. With 10,000 routes to take in at once, on two cores that had
+/// four times as much to do as they can, its one thread was held up for less than 2 s in a release build, 2.5 s in a debug
+/// build.
+pub const SILENCE: Duration = Duration::from_secs(3);
+
 /// How many entries of the ledger go into one message.
 const PIECE: usize = 1_000;
 
@@ -77,6 +85,9 @@ pub struct Welcome {
     pub protocol: u32,
     /// As in [`ToRelay::Heartbeat`], and the first of them.
     pub lease_ms: u64,
+    /// [`SILENCE`] of the agent's build; without it the relay goes by the lease alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_ms: Option<u64>,
 }
 
 /// How a relay begins.
@@ -97,8 +108,8 @@ pub struct Keep {
     pub prefix: Prefix,
     /// Number of the rung on which it stands, 0 (best) to 4; `None`: it is being withdrawn.
     pub rung: Option<u32>,
-    /// What to tell ExaBGP when the agent has left and does not come back at once, in lines without their ends. Empty: the
-    /// route stays as it is.
+    /// What to tell ExaBGP when the agent has left or hangs and does not come back at once, in lines without their ends.
+    /// Empty: the route stays as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub demotion: Vec<String>,
     /// The last will: what to tell ExaBGP when no agent comes back in time, in lines without their ends. Empty:

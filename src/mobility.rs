@@ -7,7 +7,7 @@
 //! - `verdict.rs`: the decision tables, one for events, one for states.
 //! - `track.rs`: what is known of one VM, and how a verdict changes it.
 //! - `identity.rs`: which configured VM a domain is.
-//! - `desired.rs`: presence to rung to routes.
+//! - `desired.rs`: presence to rung to routes; `watch.rs`: how far libvirt's word can be relied on.
 //! - `known.rs`: what the published view may see.
 //! - `migration.rs`: which changes of presence are a migration.
 //!
@@ -21,6 +21,7 @@ mod known;
 mod migration;
 mod track;
 mod verdict;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::config::Config;
 use crate::route::{Prefix, Rung};
 use crate::vm::{Lifecycle, Presence, Sighting, Uuid, VmName, VmState};
 use track::{Found, Track};
+use watch::{Silence, Watch};
 
 /// What is known of the VMs on this host.
 #[derive(Debug)]
@@ -47,12 +49,7 @@ pub struct Mobility {
     /// ExaBGP's table as the first look at it in this agent's life found it.
     found: BTreeMap<Prefix, Rung>,
     table_known: bool,
-    listed: bool,
-    /// Since when libvirt is known to be out of reach.
-    lost_since: Option<Instant>,
-    /// When the last list was asked for that was answered.
-    listed_at: Instant,
-    lapsed: bool,
+    watch: Watch,
 }
 
 /// What the caller has to do after a fact was taken in.
@@ -95,6 +92,7 @@ impl Mobility {
             .flat_map(|vm| vm.service_ips.iter().map(|prefix| (*prefix, vm.name.clone())))
             .collect();
         Self {
+            watch: Watch::new(&config.libvirt, now),
             config,
             pins,
             owners,
@@ -103,10 +101,6 @@ impl Mobility {
             migrations: BTreeMap::new(),
             found: BTreeMap::new(),
             table_known: false,
-            listed: false,
-            lost_since: Some(now),
-            listed_at: now,
-            lapsed: false,
         }
     }
 
@@ -137,15 +131,13 @@ impl Mobility {
     /// Every VM that libvirt knows, asked for at `asked_at`.
     pub fn listed(&mut self, asked_at: Instant, vms: &[Sighting]) -> Effects {
         let mut effects = Effects::default();
-        let first = !self.listed;
-        self.listed = true;
-        if self.lapsed || first {
-            effects.touched.extend(self.claims.keys().cloned());
-            effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
+        let first = !self.watch.is_listed();
+        if self.watch.is_lapsed() || first {
+            effects.touched.extend(self.everyone());
+        } else if self.watch.is_blind() {
+            effects.touched.extend(self.arrivals());
         }
-        self.lost_since = None;
-        self.listed_at = asked_at;
-        self.lapsed = false;
+        self.watch.listed(asked_at);
         let inherited = self.inherited(vms, first);
         let seen: BTreeSet<Uuid> = vms.iter().map(|sighting| sighting.uuid).collect();
         let vanished: Vec<Uuid> = self.tracks.keys().filter(|uuid| !seen.contains(*uuid)).copied().collect();
@@ -198,12 +190,12 @@ impl Mobility {
         effects
     }
 
-    /// No list of libvirt's can be had from `at` on.
+    /// There is no connection to libvirt from `at` on.
     pub fn libvirt_lost(&mut self, at: Instant) {
-        self.lost_since.get_or_insert(at);
+        self.watch.lost(at);
     }
 
-    /// Time passes: VMs settle, libvirt's lease runs out.
+    /// Time passes: VMs settle, libvirt stays away, its lease runs out.
     pub fn tick(&mut self, now: Instant) -> Effects {
         let mut effects = Effects::default();
         let settled: Vec<Uuid> = self
@@ -219,10 +211,10 @@ impl Mobility {
             }
             self.note(uuid, before, Cause::Settled, now, &mut effects);
         }
-        if !self.lapsed && self.lease_ends() <= now {
-            self.lapsed = true;
-            effects.touched.extend(self.claims.keys().cloned());
-            effects.touched.extend(self.found.keys().filter_map(|prefix| self.owners.get(prefix)).cloned());
+        match self.watch.tick(now) {
+            Some(Silence::Blind) => effects.touched.extend(self.arrivals()),
+            Some(Silence::Lapsed) => effects.touched.extend(self.everyone()),
+            None => {}
         }
         effects
     }
@@ -231,29 +223,36 @@ impl Mobility {
     pub fn deadline(&self) -> Option<Instant> {
         let settle = self.config.mobility.settle;
         let settling = self.tracks.values().filter_map(|track| track.settles_at(settle)).min();
-        let lease = (!self.lapsed).then(|| self.lease_ends());
-        [settling, lease].into_iter().flatten().min()
+        [settling, self.watch.deadline()].into_iter().flatten().min()
     }
 
     /// Whether libvirt has been listed in this agent's life.
     pub const fn is_listed(&self) -> bool {
-        self.listed
+        self.watch.is_listed()
+    }
+
+    /// Whether libvirt has been unreachable for so long that nothing is on `arrived`.
+    pub const fn is_blind(&self) -> bool {
+        self.watch.is_blind()
     }
 
     /// Whether libvirt has been unreachable for longer than its lease.
     pub const fn is_lapsed(&self) -> bool {
-        self.lapsed
+        self.watch.is_lapsed()
     }
 
-    /// Since when libvirt has told nothing that can be trusted. A connection that stands while its lists fail or
-    /// hang is as good as none: two are missed before that counts.
-    fn silent_since(&self) -> Instant {
-        let overdue = self.listed_at + 2 * self.config.libvirt.resync;
-        self.lost_since.map_or(overdue, |lost| lost.min(overdue))
+    /// The configured VMs that are here, or were found in ExaBGP's table.
+    fn everyone(&self) -> BTreeSet<VmName> {
+        let found = self.found.keys().filter_map(|prefix| self.owners.get(prefix));
+        self.claims.keys().chain(found).cloned().collect()
     }
 
-    fn lease_ends(&self) -> Instant {
-        self.silent_since() + self.config.libvirt.lease
+    /// Those of them that may have a route on `arrived`.
+    fn arrivals(&self) -> BTreeSet<VmName> {
+        let arrived = self.tracks.values().filter(|track| track.presence == Some(Presence::Arrived));
+        let here = arrived.filter_map(|track| Some(&self.vm_of(track.uuid, &track.name)?.name));
+        let found = self.found.iter().filter(|(_, rung)| !self.watch.is_listed() && **rung == Rung::Arrived);
+        here.chain(found.filter_map(|(prefix, _)| self.owners.get(prefix))).cloned().collect()
     }
 
     /// A list or a look shows the VM; `found` is what its addresses stand on, where it is shown for the first time.

@@ -6,25 +6,33 @@
 //! out when no heartbeat came for the agent's lease. It knows no configuration and decides nothing: a will is
 //! a command that the agent wrote.
 //!
-//! [`Relay`] is the pure part: what was read and the time in, bytes and [`Effects`] out. In reading order: `ledger`
-//! (what stands, as values and as a journal), `wills` (carrying them out), `journal` (the ledger's file) and
-//! `process` (pipes, socket and timer; the only part with a runtime).
+//! Routes on `arrived` can't wait for that: should their VM begin to run elsewhere, they would tie with its new host's.
+//! They are lowered as soon as the agent is away for longer than a restart takes. An agent that hangs has not left; so
+//! its link is given up when it says nothing for some seconds, and one that is well greets again before anything moves.
+//!
+//! [`Relay`] is the pure part: what was read and the time in, bytes and [`Effects`] out. In reading order: `agent`
+//! (its link and what it says), `vigil` (whether it lives), `ledger` (what stands, as values and as a journal), `wills`
+//! (carrying them out), `journal` (the ledger's file) and `process` (pipes, socket and timer; the only part with a
+//! runtime).
 //!
 //! Memory is bounded whatever either side does: lines, states and both queues have limits, and an agent that does
 //! not read loses its link rather than holding up ExaBGP.
 
+mod agent;
 mod journal;
 mod ledger;
 mod process;
+mod vigil;
 mod wills;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::exabgp::{Lines, Reply};
-use crate::link::{self, Hello, LinkError, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
+use crate::link::{self, Outbox, ToAgent};
 use ledger::{Change, Stage};
+use vigil::Vigil;
 use wills::Wills;
 
 pub use ledger::Ledger;
@@ -52,10 +60,7 @@ pub struct Relay {
     states: BTreeMap<IpAddr, String>,
     ledger: Ledger,
     wills: Wills,
-    /// When the agent's last heartbeat came, or when this relay began.
-    heard_at: Instant,
-    /// When the agent left, or when this relay began; `None` while one is there.
-    left_at: Option<Instant>,
+    vigil: Vigil,
     /// Events that were not passed on over the present link.
     skipped: u64,
     /// The last event was not.
@@ -75,6 +80,15 @@ enum Link {
     Open,
     /// The agent is of another release; it is told so and hears nothing else.
     Refused,
+}
+
+/// What is to be done when the agent is not heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// To give up its link: an agent that is well greets again at once, and one that hangs does not.
+    Parting,
+    /// To carry out what it left to be done.
+    Carrying(Stage),
 }
 
 /// What the shell is to do.
@@ -117,9 +131,6 @@ impl Relay {
     /// The most bytes that wait for ExaBGP: many times what an agent may have outstanding.
     pub const MAX_TO_EXABGP: usize = 4 << 20;
 
-    /// How long an agent may be away before it counts as gone: a restart takes less.
-    pub const RESTART: Duration = Duration::from_secs(1);
-
     /// The most neighbors whose state is kept, and the longest state.
     const MAX_STATES: usize = 1_024;
     const MAX_STATE: usize = 2_048;
@@ -139,8 +150,7 @@ impl Relay {
             states: BTreeMap::new(),
             ledger,
             wills: Wills::default(),
-            heard_at: now,
-            left_at: Some(now),
+            vigil: Vigil::new(now),
             skipped: 0,
             skipping: false,
             refused: None,
@@ -180,18 +190,20 @@ impl Relay {
 
     /// When [`Self::tick`] has something to do if nothing else happens before.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.wills.is_idle() { self.next_stage().map(|(at, _)| at) } else { self.wills.deadline() }
+        if self.wills.is_idle() { self.next_due().map(|(at, _)| at) } else { self.wills.deadline() }
     }
 
-    /// When demotions or last wills are due, if there are any.
-    fn next_stage(&self) -> Option<(Instant, Stage)> {
-        let left = self.left_at.map(|at| (at + Self::RESTART, Stage::Left));
-        let lease = self.ledger.lease().and_then(|lease| self.heard_at.checked_add(lease));
-        [left, lease.map(|at| (at, Stage::LeaseEnded))]
-            .into_iter()
-            .flatten()
-            .filter(|(_, stage)| self.ledger.due(*stage) > 0)
-            .min_by_key(|(at, _)| *at)
+    /// What is due next if nothing more is heard of the agent, and when.
+    fn next_due(&self) -> Option<(Instant, Due)> {
+        let lease_ends_at = self.ledger.lease().and_then(|lease| self.vigil.lease_ends_at(lease));
+        let due = [
+            (self.vigil.silent_at(), Due::Parting, Stage::Left),
+            (self.vigil.gone_at(), Due::Carrying(Stage::Left), Stage::Left),
+            (lease_ends_at, Due::Carrying(Stage::LeaseEnded), Stage::LeaseEnded),
+        ];
+        // Nothing is done where nothing would come of it.
+        let due = due.into_iter().filter(|(_, _, stage)| self.ledger.due(*stage) > 0);
+        due.filter_map(|(at, due, _)| Some((at?, due))).min_by_key(|(at, _)| *at)
     }
 
     /// Time passed; needed at [`Self::deadline`] only.
@@ -199,8 +211,12 @@ impl Relay {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        match (self.wills.stage(), self.next_stage()) {
-            (None, Some((_, stage))) => {
+        match (self.wills.stage(), self.next_due()) {
+            (None, Some((_, Due::Parting))) => {
+                self.vigil.suspect(now);
+                self.give_up("the agent says nothing", now);
+            }
+            (None, Some((_, Due::Carrying(stage)))) => {
                 let due = self.ledger.due(stage);
                 match stage {
                     Stage::Left => self.effects.notices.push(Notice::AgentStaysAway(due)),
@@ -268,123 +284,6 @@ impl Relay {
                     self.effects.notices.push(Notice::WillsTold(told, refused));
                 }
             }
-        }
-    }
-
-    /// Connected to the agent's socket; it has not spoken yet.
-    pub fn linked(&mut self) {
-        self.link = Link::Silent;
-        self.from_agent = Lines::default();
-        self.to_agent.clear();
-        self.skipped = 0;
-        self.skipping = false;
-    }
-
-    /// The connection has ended; `reason` says how that showed.
-    pub fn unlinked(&mut self, reason: &str, now: Instant) {
-        if self.link == Link::Open {
-            self.left_at = Some(now);
-            let skipped = match self.skipped {
-                0 => String::new(),
-                skipped => format!("; {skipped} events were not passed on"),
-            };
-            self.effects.notices.push(Notice::AgentLeft(format!("{reason}{skipped}")));
-        }
-        self.link = Link::None;
-        self.to_agent.clear();
-    }
-
-    fn give_up(&mut self, reason: &str, now: Instant) {
-        if self.link != Link::None {
-            self.effects.unlink = true;
-            self.unlinked(reason, now);
-        }
-    }
-
-    /// Takes what was read from the agent.
-    pub fn received(&mut self, bytes: &[u8], now: Instant) {
-        let mut lines = std::mem::take(&mut self.from_agent);
-        lines.feed(bytes, |line| self.message(line, now));
-        if self.link != Link::None {
-            self.from_agent = lines;
-        }
-    }
-
-    fn message(&mut self, line: Option<&[u8]>, now: Instant) {
-        // A line that is too long is no message.
-        let line = line.unwrap_or_default();
-        let result = match self.link {
-            Link::None | Link::Refused => return,
-            Link::Silent => link::first(line),
-            Link::Open => link::decode(line),
-        };
-        match (self.link, result) {
-            (Link::Silent, Ok(ToRelay::Welcome(welcome))) => self.open(&welcome, now),
-            (Link::Open, Ok(message)) => self.obey(message, now),
-            (Link::Silent, Err(error @ LinkError::Protocol { .. })) => {
-                // Our own version is in it, by which the agent can tell its operator.
-                self.hello();
-                self.link = Link::Refused;
-                self.refuse(error.to_string());
-            }
-            (Link::None | Link::Silent | Link::Open | Link::Refused, Ok(_) | Err(_)) => {
-                self.refuse("it sent something that is no message of the link".to_owned());
-                self.give_up("the agent can't be understood", now);
-            }
-        }
-    }
-
-    fn refuse(&mut self, reason: String) {
-        if self.refused.as_ref() != Some(&reason) {
-            self.refused = Some(reason.clone());
-            self.effects.notices.push(Notice::AgentRefused(reason));
-        }
-    }
-
-    fn hello(&mut self) {
-        let Identity { pid, epoch } = self.identity.clone();
-        let hello = ToAgent::Hello(Hello { protocol: PROTOCOL, pid, epoch });
-        link::encode(&hello, self.to_agent.buffer());
-    }
-
-    fn open(&mut self, welcome: &Welcome, now: Instant) {
-        self.link = Link::Open;
-        self.left_at = None;
-        self.refused = None;
-        self.wills.stop();
-        // What an earlier agent asked, and what was left of the wills: this one finds out for itself.
-        self.to_exabgp.abandon();
-        self.effects.notices.push(Notice::AgentCame);
-        self.beat(welcome.lease_ms, now);
-        self.hello();
-        for message in link::holds(self.ledger.held()) {
-            link::encode(&message, self.to_agent.buffer());
-        }
-        for state in self.states.values() {
-            link::encode(&ToAgent::Line(state.clone()), self.to_agent.buffer());
-        }
-    }
-
-    fn obey(&mut self, message: ToRelay, now: Instant) {
-        match message {
-            ToRelay::Commands(text) => {
-                self.to_exabgp.buffer().extend_from_slice(text.as_bytes());
-                if self.to_exabgp().len() > Self::MAX_TO_EXABGP {
-                    self.to_exabgp.abandon();
-                    self.give_up("ExaBGP does not read, and the agent sends more and more", now);
-                }
-            }
-            ToRelay::Keep(keep) => self.change(&Change::Keep(keep)),
-            ToRelay::Forget(prefix) => self.change(&Change::Forget(prefix)),
-            ToRelay::Heartbeat { lease_ms } => self.beat(lease_ms, now),
-            ToRelay::Welcome(_) => self.give_up("the agent greeted twice", now),
-        }
-    }
-
-    fn beat(&mut self, lease_ms: u64, now: Instant) {
-        self.heard_at = now;
-        if self.ledger.lease().map(link::millis) != Some(lease_ms) {
-            self.change(&Change::LeaseMs(lease_ms));
         }
     }
 

@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use crate::config::{Exabgp, Transport};
+use crate::link;
 
-/// Beats in one lease: three may be late or lost.
+/// The least number of beats in one lease, however short: three may be late or lost.
 const BEATS: u32 = 4;
 
 /// When to beat.
@@ -19,7 +20,7 @@ impl Heartbeat {
     /// Only a relay waits for it.
     pub(super) fn new(exabgp: &Exabgp, now: Instant) -> Self {
         let every = match exabgp.transport {
-            Transport::Relay => Some(exabgp.lease / BEATS),
+            Transport::Relay => Some(link::BEAT.min(exabgp.lease / BEATS)),
             Transport::Child | Transport::Print => None,
         };
         Self { every, next: now }
@@ -41,3 +42,6 @@ impl Heartbeat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

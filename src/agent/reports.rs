@@ -71,7 +71,7 @@ impl Agent {
             }
             libvirt::Report::Disconnected { error, at } => {
                 if self.health.libvirt.connected || self.health.libvirt.error.as_ref() != Some(&error) {
-                    warn!(%error, "libvirt is not reachable: routes stay as they are until its lease ends");
+                    warn!(%error, "libvirt is not reachable: routes stay above unsure until its lease ends");
                 }
                 if self.health.libvirt.connected || self.health.libvirt.since.is_none() {
                     self.health.libvirt.since = Some(self.clock.stamp(at));

@@ -171,6 +171,33 @@ fn a_stop_keeps_the_routes_or_withdraws_them_as_configured() {
 }
 
 #[test]
+fn a_libvirt_that_stays_away_costs_a_vm_that_has_just_arrived_two_announces_and_nothing_else() {
+    let mut rig = Rig::new(Transport::Child);
+    rig.start -= Duration::from_secs(2);
+    rig.exabgp_answers(Vec::new());
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, None);
+    rig.tells(1, 2.0, LifecycleKind::Resumed(crate::vm::ResumedDetail::Unpaused));
+    let rung_of = |commands: Vec<String>| {
+        let [command] = &commands[..] else { panic!("{commands:?}") };
+        assert!(command.starts_with("announce route 198.51.100.10/32"), "{command}");
+        command.split_once("65101:82:").and_then(|(_, rest)| rest.chars().next()).unwrap()
+    };
+    assert_eq!(rung_of(rig.commands()), '0');
+    let error = "end of file".to_owned();
+    let at = rig.at(3.0);
+    rig.agent.libvirt(libvirt::Report::Disconnected { error, at });
+    assert_eq!(rig.commands(), Vec::<String>::new());
+    rig.agent.tick();
+    assert_eq!(rung_of(rig.commands()), '1');
+    rig.agent.tick();
+    rig.connects(2, 1_500.0);
+    assert_eq!(rig.commands(), Vec::<String>::new());
+    rig.lists(2, 1_501.0, Some(running()));
+    assert_eq!(rung_of(rig.commands()), '0');
+}
+
+#[test]
 fn the_generation_grows_by_one_with_each_change_and_not_without() {
     let mut rig = Rig::new(Transport::Print);
     rig.exabgp_answers(Vec::new());

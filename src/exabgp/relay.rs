@@ -105,7 +105,12 @@ impl Server {
             tokio::select! {
                 // What ExaBGP has already said comes first: it may settle what an order would wait for.
                 biased;
-                ready = ready(self.link.as_ref()) => self.exchange(ready, &mut buffer),
+                ready = ready(self.link.as_ref()) => {
+                    self.exchange(ready, &mut buffer);
+                    // A table of thousands of routes must not keep the agent, which shares this thread, from its events
+                    // and its heartbeat.
+                    tokio::task::yield_now().await;
+                }
                 order = orders.recv() => match order {
                     Some(order) => self.order(order),
                     None => return,
@@ -311,7 +316,9 @@ async fn greet(stream: UnixStream, lease_ms: u64, greeters: Sender<Result<Greete
 
 async fn greeting(stream: UnixStream, lease_ms: u64) -> Result<Option<Greeted>, String> {
     let mut welcome = Vec::new();
-    link::encode(&ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms }), &mut welcome);
+    let silence_ms = Some(link::millis(link::SILENCE));
+    let greeting = Welcome { protocol: PROTOCOL, lease_ms, silence_ms };
+    link::encode(&ToRelay::Welcome(greeting), &mut welcome);
     // The first bytes on a new connection: the kernel's buffer takes them whole.
     if stream.try_write(&welcome).is_err() {
         return Ok(None);

@@ -20,7 +20,11 @@ fn line(message: &impl Serialize) -> Vec<u8> {
 fn to_relay() -> impl Strategy<Value = ToRelay> {
     let texts = proptest::collection::vec("\\PC*", 0..3);
     prop_oneof![
-        any::<u64>().prop_map(|lease_ms| ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms })),
+        (any::<u64>(), any::<Option<u64>>()).prop_map(|(lease_ms, silence_ms)| ToRelay::Welcome(Welcome {
+            protocol: PROTOCOL,
+            lease_ms,
+            silence_ms
+        })),
         "(?s).*".prop_map(ToRelay::Commands),
         (proptest::option::of(0_u32..5), texts.clone(), texts).prop_map(|(rung, demotion, will)| {
             ToRelay::Keep(Keep { prefix: prefix(), rung, demotion, will })
@@ -83,7 +87,7 @@ fn greetings_of_another_version_are_refused_by_their_number_whatever_else_they_s
 fn greetings_of_this_version_are_read() {
     let hello = ToAgent::Hello(Hello { protocol: PROTOCOL, pid: 7, epoch: Some("1-2-3".to_owned()) });
     assert_eq!(first::<ToAgent>(&line(&hello)).unwrap(), hello);
-    let welcome = ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms: 60_000 });
+    let welcome = ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms: 60_000, silence_ms: None });
     assert_eq!(first::<ToRelay>(&line(&welcome)).unwrap(), welcome);
 }
 

@@ -16,7 +16,7 @@ impl Mobility {
         match self.deciding_track(vm) {
             Some(track) => self.rung_of_track(track),
             // Before the first list ExaBGP's table is all that is known, and what it shows is kept.
-            None if !self.listed => self.config.vms.get(vm).and_then(|vm| self.found_rung(vm)),
+            None if !self.watch.is_listed() => self.config.vms.get(vm).and_then(|vm| self.found_rung(vm)),
             None => None,
         }
     }
@@ -69,14 +69,12 @@ impl Mobility {
                 Frozen::Withdraw => return None,
             },
         };
-        // What was told since libvirt was lost is as good as ever.
-        let stale = track.informed_at.is_none_or(|at| at <= self.silent_since());
-        Some(if self.lapsed && stale { rung.max(Rung::Unsure) } else { rung })
+        Some(rung.max(self.watch.best_rung(track.informed_at)))
     }
 
     fn found_rung(&self, vm: &Vm) -> Option<Rung> {
         let found = vm.service_ips.iter().filter_map(|prefix| self.found.get(prefix)).min().copied()?;
-        Some(if self.lapsed { found.max(Rung::Unsure) } else { found })
+        Some(found.max(self.watch.best_rung(None)))
     }
 
     /// The configuration has checked it; this is the last line before the wire.

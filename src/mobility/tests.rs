@@ -2,6 +2,7 @@
 
 mod interleavings;
 mod migrations;
+mod outages;
 mod restart;
 
 use std::time::Duration;
@@ -272,7 +273,7 @@ fn libvirt_gone_past_its_lease_lowers_what_is_above_unsure_and_nothing_else() {
     host.list(&[RUNNING]);
     host.mobility.libvirt_lost(host.now);
     host.pass(Duration::from_secs(59));
-    assert_eq!(host.rung(), Some(Rung::Arrived));
+    assert_eq!(host.rung(), Some(Rung::Active));
     let effects = host.pass(Duration::from_secs(1));
     assert_eq!((effects.touched, host.rung()), (BTreeSet::from([web()]), Some(Rung::Unsure)));
     host.event(LEAVES);

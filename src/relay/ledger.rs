@@ -33,7 +33,7 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 2] = [Self::Left, Self::LeaseEnded];
+    pub(super) const ALL: [Self; 2] = [Self::Left, Self::LeaseEnded];
 
     /// The change that says that a prefix's lines were carried out.
     pub(super) const fn done(self, prefix: Prefix) -> Change {

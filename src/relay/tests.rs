@@ -2,11 +2,12 @@
 
 mod anything;
 mod demotion;
+mod silence;
 
 use std::time::Duration;
 
 use super::*;
-use crate::link::{Held, Keep};
+use crate::link::{Held, Hello, Keep, PROTOCOL, ToRelay, Welcome};
 use crate::route::Prefix;
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -18,6 +19,10 @@ fn prefix(number: u32) -> Prefix {
 
 fn will(number: u32) -> String {
     format!("announce route {} next-hop self med 200", prefix(number))
+}
+
+fn demotion(number: u32) -> String {
+    format!("announce route {} next-hop self med 100", prefix(number))
 }
 
 fn identity() -> Identity {
@@ -68,9 +73,23 @@ impl Bench {
     }
 
     fn greet(&mut self) {
+        self.greet_with(None);
+    }
+
+    fn greet_with(&mut self, silence: Option<Duration>) {
         self.relay.linked();
-        let lease_ms = link::millis(LEASE);
-        self.send(&ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms }));
+        let (lease_ms, silence_ms) = (link::millis(LEASE), silence.map(link::millis));
+        self.send(&ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms, silence_ms }));
+    }
+
+    /// A route on `arrived`.
+    fn arrived(&mut self, number: u32) {
+        let (demotion, will) = (vec![demotion(number)], vec![will(number)]);
+        self.send(&ToRelay::Keep(Keep { prefix: prefix(number), rung: Some(0), demotion, will }));
+    }
+
+    fn beat(&mut self) {
+        self.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE) });
     }
 
     fn keep(&mut self, number: u32, will: &[String]) {
@@ -171,7 +190,7 @@ fn heartbeats_hold_the_wills_back_and_silence_carries_them_out_behind_a_fence() 
     bench.keep(2, &[]);
     for _ in 0..20 {
         bench.pass(LEASE / 4);
-        bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE) });
+        bench.beat();
     }
     bench.dies();
     bench.pass(ALMOST);

@@ -138,13 +138,13 @@ impl Bird {
     }
 
     /// Since when the session with the host is up.
-    pub(crate) fn up_since(&self) -> Result<String, String> {
+    pub(crate) fn up_since(&self) -> Result<UpSince, String> {
         // `host  BGP  ---  up  22:26:30.825  Established`
         let shown = self.birdc("show protocols host")?;
         let line = shown.lines().find(|line| line.starts_with("host ")).unwrap_or_default();
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
-            [_, _, _, "up", since, "Established"] => Ok(since.to_owned()),
+            [_, _, _, "up", since, "Established"] => UpSince::parse(since),
             _ => Err(format!("the session is down: {shown}")),
         }
     }
@@ -230,6 +230,32 @@ fn parse(text: &str) -> Result<Table, String> {
     Ok(table)
 }
 
+/// When a session came up, in milliseconds of the day.
+///
+/// BIRD works it out anew for each answer, from two clocks: the same moment may be shown a little earlier or later. The next
+/// session of a neighbor can't begin so soon.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UpSince(u32);
+
+impl UpSince {
+    const ERROR_MS: u32 = 20;
+
+    /// Reads `22:26:30.825`.
+    fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split([':', '.']).map(number).collect::<Result<Vec<_>, _>>()?;
+        let [hours, minutes, seconds, millis] = parts[..] else {
+            return Err(format!("BIRD shows {text:?} for a time"));
+        };
+        Ok(Self(((hours * 60 + minutes) * 60 + seconds) * 1_000 + millis))
+    }
+}
+
+impl PartialEq for UpSince {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.abs_diff(other.0) <= Self::ERROR_MS
+    }
+}
+
 fn number(text: &str) -> Result<u32, String> {
     text.parse().map_err(|error| format!("BIRD shows {text:?} for a number: {error}"))
 }
@@ -261,4 +287,13 @@ fn birds_table_is_read_as_it_is_shown() {
     assert_eq!((loopback.local_preference, v6.local_preference), (None, Some(140)));
     assert_eq!(v6.communities, BTreeSet::from(["65101:10".to_owned(), "65535:0".to_owned()]));
     assert_eq!(v6.large_communities, BTreeSet::from(["65101:82:0".to_owned()]));
+}
+
+#[test]
+fn two_answers_about_one_session_are_the_same_and_the_next_session_is_another() {
+    let at = |text| UpSince::parse(text);
+    assert_eq!(at("02:39:18.039"), at("02:39:18.040"));
+    assert_eq!(at("02:39:17.999"), at("02:39:18.000"));
+    assert_ne!(at("02:39:18.039"), at("02:39:18.539"));
+    assert!(at("2026-11-22").is_err());
 }

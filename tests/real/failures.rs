@@ -8,6 +8,7 @@ use crate::{on_each_exabgp, wait};
 
 on_each_exabgp! {
     routes_stay_while_libvirtd_is_away_and_what_vanished_meanwhile_is_withdrawn,
+    a_vm_that_has_just_arrived_is_lowered_while_libvirtd_is_away_and_raised_by_its_return,
     routes_fall_to_unsure_when_libvirtd_stays_away_and_return_with_it,
     a_libvirtd_that_hangs_is_noticed_and_given_up_for_its_successor,
     a_new_exabgp_gets_every_route_again,
@@ -37,6 +38,26 @@ fn routes_stay_while_libvirtd_is_away_and_what_vanished_meanwhile_is_withdrawn(v
     // Events are followed on the new connection too.
     lab.libvirtd.virsh(&["suspend", "web"]);
     lab.agrees_on([&web(STANDBY)[..]]);
+}
+
+/// On `arrived` it would tie with the host on which the VM is started again, and nobody would see that it ended here.
+fn a_vm_that_has_just_arrived_is_lowered_while_libvirtd_is_away_and_raised_by_its_return(version: Version) {
+    let config = format!("{VMS}mobility: {{settle: 1h}}\n");
+    let mut lab = Lab::start(version, &Plan { running: &["web"], config: &config });
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    lab.libvirtd.virsh(&["start", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    let mark = lab.bird.mark();
+
+    lab.libvirtd.kill();
+    // Long before libvirt's lease of a minute ends.
+    let lowered: Vec<_> = web(ACTIVE).into_iter().chain(db(ACTIVE)).collect();
+    wait::until("what has just arrived is lowered", || lab.switch_has(&lowered.iter().collect::<Vec<_>>()));
+    lab.libvirtd.restart(&["web", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    assert_eq!(lab.bird.removed_since(mark), [].into());
+    assert_eq!(lab.bird.announced_since(mark), prefixes(&db(ARRIVED)), "what is below stays as it is");
 }
 
 fn routes_fall_to_unsure_when_libvirtd_stays_away_and_return_with_it(version: Version) {

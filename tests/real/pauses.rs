@@ -68,7 +68,7 @@ fn an_exabgp_that_pauses_past_its_hold_time_gets_a_new_session_and_every_route(v
     lab.libvirtd.virsh(&["destroy", "db"]);
     lab.libvirtd.virsh(&["start", "mail"]);
     wait::until("the switch has given the host up", || match lab.bird.up_since() {
-        Ok(since) => Err(format!("the session is up since {since}")),
+        Ok(since) => Err(format!("the session is up: {since:?}")),
         Err(_) => Ok(()),
     });
     lab.exabgp.signal("CONT");

@@ -16,6 +16,7 @@ on_each_exabgp! {
     routes_without_an_agent_fall_to_unsure_and_come_back_without_a_withdraw,
     an_agent_that_hangs_counts_as_gone,
     a_vm_that_has_just_arrived_is_lowered_as_soon_as_its_agent_stays_away,
+    a_vm_that_has_just_arrived_is_lowered_while_its_agent_hangs_long_before_its_lease_ends,
     a_relay_that_was_respawned_still_knows_the_last_wills,
     a_vm_that_left_while_the_lease_ran_out_is_withdrawn_by_the_next_agent,
     a_living_agent_keeps_its_lease,
@@ -84,6 +85,29 @@ fn a_vm_that_has_just_arrived_is_lowered_as_soon_as_its_agent_stays_away(version
     assert_eq!(lab.bird.removed_since(mark), [].into());
     assert_eq!(lab.bird.announced_since(mark), prefixes(&db(ACTIVE)));
     lab.another_reconcile_sends_nothing();
+}
+
+fn a_vm_that_has_just_arrived_is_lowered_while_its_agent_hangs_long_before_its_lease_ends(version: Version) {
+    let section = "{transport: relay, socket: 'SOCKET', lease: 30s}";
+    let config = format!("{VMS}mobility: {{settle: 1h}}\n");
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: &config }, section);
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    lab.libvirtd.virsh(&["start", "db"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    let mark = lab.bird.mark();
+
+    lab.agent().signal("STOP");
+    at_the_switch(&lab, web(ACTIVE).into_iter().chain(db(ACTIVE)));
+    lab.agent().signal("CONT");
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    assert_eq!(lab.bird.announced_since(mark), prefixes(&db(ARRIVED)), "what is below stays as it is");
+
+    lab.agent().signal("STOP");
+    at_the_switch(&lab, web(UNSURE).into_iter().chain(db(UNSURE)));
+    lab.agent().signal("CONT");
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    assert_eq!(lab.bird.removed_since(mark), [].into());
 }
 
 fn a_relay_that_was_respawned_still_knows_the_last_wills(version: Version) {

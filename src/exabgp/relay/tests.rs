@@ -111,7 +111,7 @@ impl Agent {
         let mut relay = Relay { stream, lines: Lines::default(), heard: VecDeque::new() };
         assert!(matches!(
             relay.hear().await,
-            ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms: 60_000 })
+            ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms: 60_000, silence_ms: Some(3_000) })
         ));
         relay.write(&format!("{hello}\n")).await;
         relay

@@ -8,7 +8,7 @@ use crate::vm::{DefinedDetail, PmSuspendedDetail, ShutdownDetail};
 
 /// What may happen to a VM on one host, each as libvirt with QEMU was seen to tell it.
 #[derive(Debug, Clone, Copy)]
-enum Happening {
+pub(super) enum Happening {
     Boot,
     BootPaused,
     Pause,
@@ -107,14 +107,14 @@ impl Happening {
 }
 
 /// A VM as it really is, beside the core that is told of it.
-struct World {
-    host: Host,
+pub(super) struct World {
+    pub(super) host: Host,
     state: VmState,
     incoming: bool,
 }
 
 impl World {
-    fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let state = VmState::Shutoff(ShutoffReason::Shutdown);
         let mut host = Host::unlisted(config.clone());
         host.mobility.found(BTreeMap::new(), host.now);
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// Lets it happen; `told` says whether the events arrive. Looks are answered with the truth of that moment.
-    fn happens(&mut self, happening: Happening, told: bool) {
+    pub(super) fn happens(&mut self, happening: Happening, told: bool) {
         for (kind, state) in happening.tells(self.state, self.incoming) {
             self.state = state;
             self.incoming = match happening {
@@ -161,14 +161,14 @@ impl World {
         self.host.look(self.state, role);
     }
 
-    fn list(&mut self) {
+    pub(super) fn list(&mut self) {
         let effects = self.host.list(&[self.state]);
         if effects.look.contains(&VM) {
             self.look();
         }
     }
 
-    fn routes(&self) -> Routes {
+    pub(super) fn routes(&self) -> Routes {
         self.host.mobility.routes(&web()).into_iter().map(|route| (route.prefix, route)).collect()
     }
 
@@ -192,11 +192,11 @@ impl World {
     }
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     sample::config([sample::configured("web-1", &["198.51.100.10", "203.0.113.7"])])
 }
 
-fn happenings() -> impl Strategy<Value = Vec<(Happening, bool, u64)>> {
+pub(super) fn happenings() -> impl Strategy<Value = Vec<(Happening, bool, u64)>> {
     // Each: what happens, whether its events are lost, how many seconds pass first.
     let one = (prop::sample::select(HAPPENINGS.as_slice()), prop::bool::weighted(0.2), 0..120_u64);
     prop::collection::vec(one, 1..40)

@@ -7,7 +7,8 @@ use super::*;
 #[derive(Debug, Clone)]
 enum Happening {
     Link,
-    Greet,
+    /// Whether the agent tells for how long it is silent at most.
+    Greet(bool),
     Unlink,
     Keep(u32, bool),
     Forget(u32),
@@ -24,7 +25,7 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         1 => Just(Happening::Link),
-        3 => Just(Happening::Greet),
+        3 => any::<bool>().prop_map(Happening::Greet),
         2 => Just(Happening::Unlink),
         6 => (0_u32..8, any::<bool>()).prop_map(|(number, will)| Happening::Keep(number, will)),
         2 => (0_u32..8).prop_map(Happening::Forget),
@@ -69,11 +70,15 @@ impl World {
         let bench = &mut self.bench;
         match happening {
             Happening::Link => bench.relay.linked(),
-            Happening::Greet => bench.greet(),
+            Happening::Greet(tells) => bench.greet_with(tells.then_some(link::SILENCE)),
             Happening::Unlink => bench.dies(),
             Happening::Keep(number, with_will) => {
                 let open = bench.relay.link == Link::Open;
-                bench.keep(number, &if with_will { vec![will(number)] } else { Vec::new() });
+                match with_will {
+                    true if number < 4 => bench.arrived(number),
+                    true => bench.keep(number, &[will(number)]),
+                    false => bench.keep(number, &[]),
+                }
                 if open {
                     self.fallen.remove(&number);
                     if with_will {
@@ -87,7 +92,7 @@ impl World {
                 }
                 bench.send(&ToRelay::Forget(prefix(number)));
             }
-            Happening::Beat => bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE) }),
+            Happening::Beat => bench.beat(),
             Happening::Garbage(bytes) => {
                 for side in [Relay::heard, Relay::received] {
                     side(&mut bench.relay, &bytes, bench.now);
@@ -129,6 +134,6 @@ proptest! {
             world.fallen.iter().filter(|(_, fallen)| !**fallen).map(|(number, _)| number).collect();
         prop_assert!(standing.is_empty(), "{standing:?} still stand as they were");
         prop_assert_eq!(world.bench.relay.deadline(), None, "there is nothing left to do");
-        prop_assert_eq!(world.bench.relay.ledger().due(Stage::LeaseEnded), 0);
+        prop_assert_eq!(Stage::ALL.map(|stage| world.bench.relay.ledger().due(stage)), [0, 0]);
     }
 }

@@ -1,25 +1,12 @@
 //! What becomes of a route on `arrived` when its agent leaves.
 
 use super::*;
+use crate::relay::vigil::RESTART;
 
-const ALMOST_A_RESTART: Duration = Relay::RESTART.saturating_sub(Duration::from_millis(1));
-
-fn demotion(number: u32) -> String {
-    format!("announce route {} next-hop self med 100", prefix(number))
-}
-
-fn arrived(bench: &mut Bench, number: u32) {
-    let keep = Keep {
-        prefix: prefix(number),
-        rung: Some(0),
-        demotion: vec![demotion(number)],
-        will: vec![will(number)],
-    };
-    bench.send(&ToRelay::Keep(keep));
-}
+const ALMOST_A_RESTART: Duration = RESTART.saturating_sub(Duration::from_millis(1));
 
 /// ExaBGP answers the fence and one line.
-fn exabgp_answers(bench: &mut Bench, line: &str) {
+pub(super) fn exabgp_answers(bench: &mut Bench, line: &str) {
     assert_eq!(bench.at_exabgp(), ["show neighbor summary"]);
     bench.says(&format!("{SUMMARY}done\n"));
     assert_eq!(bench.at_exabgp(), [line]);
@@ -29,17 +16,17 @@ fn exabgp_answers(bench: &mut Bench, line: &str) {
 #[test]
 fn an_agent_that_stays_away_has_its_arrivals_lowered_and_then_its_wills_told() {
     let mut bench = Bench::linked();
-    arrived(&mut bench, 1);
+    bench.arrived(1);
     bench.keep(2, &[]);
     bench.pass(LEASE / 4);
-    bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE) });
+    bench.beat();
     bench.dies();
     bench.pass(ALMOST_A_RESTART);
     assert_eq!(bench.at_exabgp(), [""; 0]);
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.notices.last(), Some(&Notice::AgentStaysAway(1)));
     exabgp_answers(&mut bench, &demotion(1));
-    bench.pass(LEASE.saturating_sub(Relay::RESTART));
+    bench.pass(LEASE.saturating_sub(RESTART));
     exabgp_answers(&mut bench, &will(1));
     assert_eq!(bench.notices.last(), Some(&Notice::WillsTold(1, 0)));
     assert_eq!(bench.relay.deadline(), None);
@@ -48,7 +35,7 @@ fn an_agent_that_stays_away_has_its_arrivals_lowered_and_then_its_wills_told() {
 #[test]
 fn an_agent_that_is_only_restarted_finds_everything_as_it_was() {
     let mut bench = Bench::linked();
-    arrived(&mut bench, 1);
+    bench.arrived(1);
     bench.dies();
     bench.pass(ALMOST_A_RESTART);
     bench.greet();
@@ -59,7 +46,7 @@ fn an_agent_that_is_only_restarted_finds_everything_as_it_was() {
 #[test]
 fn a_respawned_relay_waits_for_the_agent_and_does_not_lower_twice() {
     let mut bench = Bench::linked();
-    arrived(&mut bench, 1);
+    bench.arrived(1);
     let respawn = |bench: &mut Bench| {
         let text = [Ledger::default().text("41-1000-boot"), bench.journal.clone()].concat();
         bench.relay = Relay::new(identity(), Ledger::read(&text, "41-1000-boot"), bench.now);

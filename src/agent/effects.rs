@@ -1,0 +1,98 @@
+//! Carrying out what the core asks for: steps to ExaBGP at once, everything else when they are written.
+
+use std::time::Instant;
+
+use tracing::debug;
+
+use super::{Agent, Origin, reports};
+use crate::config::Transport;
+use crate::exabgp::Order;
+use crate::libvirt::Request;
+use crate::mobility::Effects;
+use crate::plan::{Progress, Step};
+use crate::route::Prefix;
+
+impl Agent {
+    /// Carries out what the core asks for; `origin` is the event behind it, if there is one.
+    pub(super) fn apply(&mut self, effects: Effects, origin: Option<Origin>) {
+        if effects != Effects::default() {
+            self.changed();
+        }
+        self.want(&effects);
+        if let Some(origin) = origin {
+            let unsettled =
+                |prefix: &Prefix| !matches!(self.plan.progress(*prefix), None | Some(Progress::Announced(_)));
+            let caused: Vec<Prefix> = self.prefixes_of(&effects).into_iter().filter(unsettled).collect();
+            self.causes.extend(caused.into_iter().map(|prefix| (prefix, origin)));
+        }
+        self.send();
+        self.looks.extend(effects.look);
+        self.transitions.extend(effects.transitions);
+        self.note_settled(Instant::now());
+    }
+
+    /// What can wait until the steps are written.
+    pub(super) fn follow_up(&mut self) {
+        for uuid in std::mem::take(&mut self.looks) {
+            (self.outputs.ask)(Request::Look(uuid));
+        }
+        for transition in std::mem::take(&mut self.transitions) {
+            self.publisher.stale_domain(transition.uuid);
+            reports::log(&transition);
+        }
+        self.judge_offers();
+        if self.publish_at().is_some_and(|at| at <= Instant::now()) {
+            self.publish();
+        }
+    }
+
+    pub(super) fn want(&mut self, effects: &Effects) {
+        if self.stopping.is_some() {
+            return;
+        }
+        for vm in &effects.touched {
+            let routes = self.mobility.routes(vm);
+            let prefixes = self.config.vms.get(vm).map(|vm| vm.service_ips.clone()).unwrap_or_default();
+            for prefix in &prefixes {
+                self.publisher.stale_prefix(*prefix);
+            }
+            self.publisher.stale_vm(vm);
+            for prefix in &prefixes {
+                self.offers.stale(*prefix);
+            }
+            self.plan.want(prefixes, routes);
+        }
+    }
+
+    fn prefixes_of(&self, effects: &Effects) -> Vec<Prefix> {
+        let vms = effects.touched.iter().filter_map(|vm| self.config.vms.get(vm));
+        vms.flat_map(|vm| vm.service_ips.iter().copied()).collect()
+    }
+
+    /// Sends the steps that may go out now.
+    pub(super) fn send(&mut self) {
+        let steps = self.plan.next(Instant::now());
+        let done = self.plan.take_done();
+        if !done.is_empty() && self.config.exabgp.transport == Transport::Relay {
+            self.order(Order::Forget(done));
+        }
+        if steps.is_empty() {
+            return;
+        }
+        self.changed();
+        for step in &steps {
+            match step {
+                Step::Announce(route) => debug!(prefix = %route.prefix, rung = %route.rung, "announce"),
+                Step::Withdraw { prefix, .. } => debug!(%prefix, "withdraw"),
+            }
+            self.publisher.stale_prefix(step.prefix());
+        }
+        self.order(Order::Do(steps));
+    }
+
+    pub(super) fn order(&mut self, order: Order) {
+        if self.outputs.orders.send(order).is_err() {
+            self.gone.get_or_insert_with(|| "the way to ExaBGP has ended".to_owned());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! How far libvirt's word can be relied on: when it was last heard, and what its silence means for the routes.
+
+use std::time::{Duration, Instant};
+
+use crate::config;
+use crate::route::Rung;
+
+/// How long libvirt may be without a connection before routes on `arrived` count as unwatched. Nobody would take one down
+/// if its VM ended now, and it would tie with that of the host on which the VM is started again. A restart of libvirtd
+/// that takes longer costs such a route two updates, and no packet.
+const BLINK: Duration = Duration::from_secs(1);
+
+/// What its silence has just come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Nothing stays on `arrived` any more.
+    Blind,
+    /// Nothing stays above `unsure` any more.
+    Lapsed,
+}
+
+/// What is known of libvirt as a witness.
+#[derive(Debug)]
+pub(super) struct Watch {
+    lease: Duration,
+    resync: Duration,
+    listed: bool,
+    /// Since when libvirt is known to be out of reach.
+    lost_since: Option<Instant>,
+    /// Since when there is no connection, where it is known that there is none.
+    disconnected_at: Option<Instant>,
+    /// When the last list was asked for that was answered.
+    listed_at: Instant,
+    /// There has been no connection, or no list since, for longer than [`BLINK`].
+    blind: bool,
+    lapsed: bool,
+}
+
+impl Watch {
+    /// Without a list, from `now` on.
+    pub(super) const fn new(settings: &config::Libvirt, now: Instant) -> Self {
+        Self {
+            lease: settings.lease,
+            resync: settings.resync,
+            listed: false,
+            lost_since: Some(now),
+            disconnected_at: None,
+            listed_at: now,
+            blind: false,
+            lapsed: false,
+        }
+    }
+
+    /// A list that was asked for at `asked_at` came.
+    pub(super) const fn listed(&mut self, asked_at: Instant) {
+        self.listed = true;
+        self.lost_since = None;
+        self.disconnected_at = None;
+        self.listed_at = asked_at;
+        self.blind = false;
+        self.lapsed = false;
+    }
+
+    /// There is no connection from `at` on.
+    pub(super) fn lost(&mut self, at: Instant) {
+        self.lost_since.get_or_insert(at);
+        self.disconnected_at.get_or_insert(at);
+    }
+
+    /// Time passes; says what has come of libvirt's silence just now.
+    pub(super) fn tick(&mut self, now: Instant) -> Option<Silence> {
+        let has_come = |at: Instant| at <= now;
+        let blinded = !self.blind && self.blind_at().is_some_and(has_come);
+        let lapses = !self.lapsed && has_come(self.lease_ends());
+        self.blind |= blinded;
+        self.lapsed |= lapses;
+        match (lapses, blinded) {
+            (true, _) => Some(Silence::Lapsed),
+            (false, true) => Some(Silence::Blind),
+            (false, false) => None,
+        }
+    }
+
+    /// When [`Self::tick`] will have something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let lapses_at = (!self.lapsed).then(|| self.lease_ends());
+        let blinded_at = if self.blind { None } else { self.blind_at() };
+        [lapses_at, blinded_at].into_iter().flatten().min()
+    }
+
+    /// Whether libvirt has been listed in this agent's life.
+    pub(super) const fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// Whether there has been no connection for so long that nothing is on `arrived`.
+    pub(super) const fn is_blind(&self) -> bool {
+        self.blind
+    }
+
+    /// Whether libvirt has been silent for longer than its lease.
+    pub(super) const fn is_lapsed(&self) -> bool {
+        self.lapsed
+    }
+
+    /// The best rung for a VM of which libvirt last told at `informed_at`. What it told since it was lost is as good as
+    /// ever.
+    pub(super) fn best_rung(&self, informed_at: Option<Instant>) -> Rung {
+        let stale_since = |since| informed_at.is_none_or(|at| at <= since);
+        if self.lapsed && stale_since(self.silent_since()) {
+            Rung::Unsure
+        } else if self.blind && self.disconnected_at.is_some_and(stale_since) {
+            Rung::Active
+        } else {
+            Rung::Arrived
+        }
+    }
+
+    /// Since when libvirt has told nothing that can be trusted. A connection that stands while its lists fail or
+    /// hang is as good as none: two are missed before that counts.
+    fn silent_since(&self) -> Instant {
+        let overdue = self.listed_at + 2 * self.resync;
+        self.lost_since.map_or(overdue, |lost| lost.min(overdue))
+    }
+
+    fn blind_at(&self) -> Option<Instant> {
+        self.disconnected_at.map(|at| at + BLINK)
+    }
+
+    fn lease_ends(&self) -> Instant {
+        self.silent_since() + self.lease
+    }
+}
