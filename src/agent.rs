@@ -113,14 +113,20 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
         let deadline = agent.deadline();
         // Cancel-safe: each branch is a channel's recv or a sleep made anew, and none holds half a message. Not in a
         // fixed order: a storm of events must not keep acknowledgements and signals waiting.
-        tokio::select! {
-            report = inputs.libvirt.recv() => match report {
-                Some(report) => agent.libvirt(report),
-                None => return Ended::LibvirtGone,
-            },
-            Some(report) = inputs.exabgp.recv() => agent.exabgp(report),
-            Some(command) = inputs.commands.recv() => agent.command(command),
-            () = sleep_until(deadline) => agent.tick(),
+        let woken_by = tokio::select! {
+            report = inputs.libvirt.recv() => WokenBy::Libvirt(report),
+            Some(report) = inputs.exabgp.recv() => WokenBy::Exabgp(report),
+            Some(command) = inputs.commands.recv() => WokenBy::Command(command),
+            () = sleep_until(deadline) => WokenBy::Time,
+        };
+        // Before anything is believed that waited meanwhile.
+        agent.stood_still();
+        match woken_by {
+            WokenBy::Libvirt(Some(report)) => agent.libvirt(report),
+            WokenBy::Libvirt(None) => return Ended::LibvirtGone,
+            WokenBy::Exabgp(report) => agent.exabgp(report),
+            WokenBy::Command(command) => agent.command(command),
+            WokenBy::Time => agent.tick(),
         }
         // The exchange with ExaBGP runs on this thread too: what was ordered is written before anything else.
         tokio::task::yield_now().await;
@@ -144,6 +150,13 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             return ended;
         }
     }
+}
+
+enum WokenBy {
+    Libvirt(Option<libvirt::Report>),
+    Exabgp(exabgp::Report),
+    Command(Command),
+    Time,
 }
 
 /// The event that a step goes back to.
@@ -209,7 +222,7 @@ impl Agent {
             changed_at: None,
             causes: BTreeMap::new(),
             doubted_at: BTreeMap::new(),
-            heartbeat: Heartbeat::new(&config.exabgp, Instant::now()),
+            heartbeat: Heartbeat::new(&config, Instant::now()),
             stopping: None,
             gone: None,
             config,
@@ -220,7 +233,7 @@ impl Agent {
         [
             self.mobility.deadline(),
             self.plan.deadline(),
-            self.heartbeat.deadline(),
+            Some(self.heartbeat.deadline()),
             self.offers.deadline(),
             self.publish_at(),
             self.stopping,
@@ -255,6 +268,21 @@ impl Agent {
     fn beat(&mut self) {
         if self.heartbeat.beats(Instant::now()) {
             self.order(Order::Heartbeat);
+        }
+    }
+
+    /// Notices that this process did not run for longer than others count on it: a host that was frozen, or a machine that was
+    /// suspended. Its relay lowers the routes at that moment too; the agent must not raise them by what it knew before.
+    fn stood_still(&mut self) {
+        let now = Instant::now();
+        if let Some(stood) = self.heartbeat.stood_still(now) {
+            let millis = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
+            warn!(
+                millis,
+                "roamd or its host stood still: routes fall to unsure until libvirt is listed anew"
+            );
+            let effects = self.mobility.stood_still(now);
+            self.apply(effects, None);
         }
     }
 

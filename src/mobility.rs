@@ -195,6 +195,13 @@ impl Mobility {
         self.watch.lost(at);
     }
 
+    /// This process stood still for longer than a lease, until `now`. Nothing stays above `unsure` until libvirt is listed
+    /// anew, a few seconds later.
+    pub fn stood_still(&mut self, now: Instant) -> Effects {
+        self.watch.stood_still(now);
+        Effects { touched: self.everyone(), ..Effects::default() }
+    }
+
     /// Time passes: VMs settle, libvirt stays away, its lease runs out.
     pub fn tick(&mut self, now: Instant) -> Effects {
         let mut effects = Effects::default();

@@ -1,9 +1,9 @@
 //! The heartbeat to the relay: beaten by the agent's own loop, never by a timer beside it, so that an agent that
-//! hangs falls silent.
+//! hangs falls silent. By the same beat the agent notices afterwards that it stood still.
 
 use std::time::{Duration, Instant};
 
-use crate::config::{Exabgp, Transport};
+use crate::config::{Config, Transport};
 use crate::link;
 
 /// The least number of beats in one lease, however short: three may be late or lost.
@@ -12,34 +12,42 @@ const BEATS: u32 = 4;
 /// When to beat.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    every: Option<Duration>,
+    every: Duration,
     next: Instant,
+    /// Only a relay waits for it.
+    is_heard: bool,
+    /// Longer than this without a beat is to have stood still: others may count on this agent no more.
+    lease: Duration,
 }
 
 impl Heartbeat {
-    /// Only a relay waits for it.
-    pub(super) fn new(exabgp: &Exabgp, now: Instant) -> Self {
-        let every = match exabgp.transport {
-            Transport::Relay => Some(link::BEAT.min(exabgp.lease / BEATS)),
-            Transport::Child | Transport::Print => None,
-        };
-        Self { every, next: now }
+    pub(super) fn new(config: &Config, now: Instant) -> Self {
+        let lease = config.exabgp.lease.min(config.libvirt.lease);
+        Self {
+            every: link::BEAT.min(lease / BEATS),
+            next: now,
+            is_heard: config.exabgp.transport == Transport::Relay,
+            lease,
+        }
     }
 
     /// When the next beat is due.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.every.map(|_| self.next)
+    pub(super) const fn deadline(&self) -> Instant {
+        self.next
     }
 
-    /// Whether to beat now.
+    /// For how long nothing ran when something should have, if that is longer than a lease.
+    pub(super) fn stood_still(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.next)).filter(|late| *late > self.lease)
+    }
+
+    /// Whether to tell the relay now.
     pub(super) fn beats(&mut self, now: Instant) -> bool {
-        match self.every {
-            Some(every) if self.next <= now => {
-                self.next = now + every;
-                true
-            }
-            Some(_) | None => false,
+        let due = self.next <= now;
+        if due {
+            self.next = now + self.every;
         }
+        due && self.is_heard
     }
 }
 

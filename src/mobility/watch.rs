@@ -10,6 +10,11 @@ use crate::route::Rung;
 /// that takes longer costs such a route two updates, and no packet.
 const BLINK: Duration = Duration::from_secs(1);
 
+/// For how long after this process stood still nothing counts. Whatever stopped it may have stopped libvirtd too, which
+/// then goes on telling for a moment how things were before; and a host that is awake again can wait that long, because
+/// `unsure` serves a VM that runs nowhere else.
+const WAKING: Duration = Duration::from_secs(5);
+
 /// What its silence has just come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Silence {
@@ -31,6 +36,8 @@ pub(super) struct Watch {
     disconnected_at: Option<Instant>,
     /// When the last list was asked for that was answered.
     listed_at: Instant,
+    /// Since this process stood still: from when on what libvirt tells counts again.
+    trusted_from: Option<Instant>,
     /// There has been no connection, or no list since, for longer than [`BLINK`].
     blind: bool,
     lapsed: bool,
@@ -46,14 +53,19 @@ impl Watch {
             lost_since: Some(now),
             disconnected_at: None,
             listed_at: now,
+            trusted_from: None,
             blind: false,
             lapsed: false,
         }
     }
 
     /// A list that was asked for at `asked_at` came.
-    pub(super) const fn listed(&mut self, asked_at: Instant) {
+    pub(super) fn listed(&mut self, asked_at: Instant) {
         self.listed = true;
+        if self.trusted_from.is_some_and(|from| asked_at < from) {
+            return;
+        }
+        self.trusted_from = None;
         self.lost_since = None;
         self.disconnected_at = None;
         self.listed_at = asked_at;
@@ -65,6 +77,13 @@ impl Watch {
     pub(super) fn lost(&mut self, at: Instant) {
         self.lost_since.get_or_insert(at);
         self.disconnected_at.get_or_insert(at);
+    }
+
+    /// This process stood still for longer than a lease, until `now`: it has missed what happened meanwhile, and the VMs may
+    /// run elsewhere by now.
+    pub(super) fn stood_still(&mut self, now: Instant) {
+        self.trusted_from = Some(now + WAKING);
+        self.lapsed = true;
     }
 
     /// Time passes; says what has come of libvirt's silence just now.
@@ -120,7 +139,8 @@ impl Watch {
     /// hang is as good as none: two are missed before that counts.
     fn silent_since(&self) -> Instant {
         let overdue = self.listed_at + 2 * self.resync;
-        self.lost_since.map_or(overdue, |lost| lost.min(overdue))
+        let silent = self.lost_since.map_or(overdue, |lost| lost.min(overdue));
+        self.trusted_from.map_or(silent, |from| from.max(silent))
     }
 
     fn blind_at(&self) -> Option<Instant> {

@@ -229,7 +229,7 @@ class Exabgp:
             HOST_ADDRESS=bird.host,
             ROUTER_ID=bird.host,
             HOST_AS=str(HOST_AS),
-            GRACEFUL_RESTART="capability { graceful-restart 120; } manual-eor true;",
+            GRACEFUL_RESTART="capability { graceful-restart 30; } manual-eor true;",
             FAMILIES="ipv4 unicast; ipv6 unicast;",
             STATIC="route 192.0.2.1/32 next-hop self;",
         )

@@ -102,7 +102,7 @@ impl Child {
 }
 
 /// What stands in each session when ExaBGP runs the relay.
-pub(crate) const GRACEFUL_RESTART: &str = "capability { graceful-restart 120; } manual-eor true;";
+pub(crate) const GRACEFUL_RESTART: &str = "capability { graceful-restart 30; } manual-eor true;";
 
 /// A BGP session of ExaBGP's.
 pub(crate) struct Session {

@@ -4,12 +4,16 @@ use super::*;
 use crate::link::SILENCE;
 use crate::snapshot::sample;
 
+fn config(transport: Transport, lease: Duration) -> Config {
+    let mut config = sample::config([]);
+    (config.exabgp.transport, config.exabgp.lease, config.libvirt.lease) = (transport, lease, lease);
+    config
+}
+
 /// The beats of an agent that is looked at every millisecond, in so much time.
 fn beats(transport: Transport, lease: Duration, time: Duration) -> usize {
-    let mut exabgp = sample::config([]).exabgp;
-    (exabgp.transport, exabgp.lease) = (transport, lease);
     let start = Instant::now();
-    let mut heartbeat = Heartbeat::new(&exabgp, start);
+    let mut heartbeat = Heartbeat::new(&config(transport, lease), start);
     let millis = u64::try_from(time.as_millis()).unwrap();
     (1..=millis).filter(|&millis| heartbeat.beats(start + Duration::from_millis(millis))).count()
 }
@@ -26,5 +30,21 @@ fn several_beats_fit_into_the_silence_and_into_any_lease() {
 fn without_a_relay_nobody_waits_for_it() {
     for transport in [Transport::Child, Transport::Print] {
         assert_eq!(beats(transport, Duration::from_secs(1), Duration::from_secs(2)), 0, "{transport:?}");
+    }
+}
+
+#[test]
+fn an_agent_that_is_late_by_more_than_a_lease_stood_still_with_any_transport() {
+    let (start, lease) = (Instant::now(), Duration::from_secs(60));
+    for transport in [Transport::Relay, Transport::Child, Transport::Print] {
+        let mut heartbeat = Heartbeat::new(&config(transport, lease), start);
+        heartbeat.beats(start);
+        let due = heartbeat.deadline();
+        assert_eq!(heartbeat.stood_still(due), None);
+        assert_eq!(heartbeat.stood_still(due + lease), None);
+        let late = lease + Duration::from_millis(1);
+        assert_eq!(heartbeat.stood_still(due + late), Some(late), "{transport:?}");
+        heartbeat.beats(due + late);
+        assert_eq!(heartbeat.stood_still(due + late), None);
     }
 }

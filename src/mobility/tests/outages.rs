@@ -39,6 +39,31 @@ fn a_vm_that_has_just_arrived_is_lowered_when_libvirt_stays_away_and_raised_by_t
 }
 
 #[test]
+fn a_host_that_stood_still_believes_nothing_for_some_seconds_and_then_the_next_list() {
+    let mut host = arrived();
+    host.now += Duration::from_secs(90);
+    let effects = host.mobility.stood_still(host.now);
+    assert_eq!((effects.touched, host.rung()), (BTreeSet::from([web()]), Some(Rung::Unsure)));
+    // libvirtd may have stood still as well, and tell how things were.
+    host.list(&[RUNNING]);
+    host.event(UNPAUSED);
+    assert_eq!(host.rung(), Some(Rung::Unsure));
+    host.now += Duration::from_secs(5);
+    let effects = host.list(&[RUNNING]);
+    assert_eq!(effects.touched, BTreeSet::from([web()]));
+    assert!(matches!(host.rung(), Some(Rung::Arrived | Rung::Active)));
+}
+
+#[test]
+fn a_vm_that_is_gone_when_its_host_goes_on_is_withdrawn_at_once() {
+    let mut host = arrived();
+    host.now += Duration::from_secs(90);
+    host.mobility.stood_still(host.now);
+    host.list(&[]);
+    assert_eq!(host.rung(), None);
+}
+
+#[test]
 fn a_restart_of_libvirtd_within_a_second_moves_nothing() {
     let mut host = arrived();
     host.mobility.libvirt_lost(host.now);

@@ -39,7 +39,7 @@ class Options:
     settle: str = "180s"
     prepend_step: int = 3
     # Seconds for which a switch keeps the routes of a host whose ExaBGP is dead (RFC 4724).
-    restart_time: int = 120
+    restart_time: int = 30
     # Routers hand on all paths, go by the rungs in the large communities, restart gracefully, and speak BFD with the hosts.
     add_paths: bool = True
     rungs_decide: bool = False
