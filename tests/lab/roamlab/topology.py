@@ -186,9 +186,10 @@ LEAF_SPINE = Topology(
     vms=VMS,
 )
 
-# The same with FRR in the racks.
-FRR_RACKS = replace(LEAF_SPINE, nodes=tuple(
-    replace(node, speaker="frr") if node.name in ("tor1", "tor2") else node for node in LEAF_SPINE.nodes))
+# The same with FRR in the racks, both hosts in one AS, and a session a family between host and switch.
+FRR_RACKS = replace(LEAF_SPINE, session_a_family=True, nodes=tuple(
+    replace(node, speaker="frr") if node.name in ("tor1", "tor2") else replace(node, asn=65101) if isinstance(node, Host) else node
+    for node in LEAF_SPINE.nodes))
 
 # The same racks, all in one AS: the switches reflect their hosts' routes, and the core those of the switches (RFC 4456).
 REFLECTOR = Topology(
