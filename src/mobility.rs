@@ -59,6 +59,8 @@ pub struct Effects {
     pub touched: BTreeSet<VmName>,
     /// The VMs that libvirt must be asked about.
     pub look: BTreeSet<Uuid>,
+    /// libvirt must be asked for all of them.
+    pub list: bool,
     /// What changed, for logs and history.
     pub transitions: Vec<Transition>,
 }
@@ -221,6 +223,7 @@ impl Mobility {
         match self.watch.tick(now) {
             Some(Silence::Blind) => effects.touched.extend(self.arrivals()),
             Some(Silence::Lapsed) => effects.touched.extend(self.everyone()),
+            Some(Silence::Heard) => effects.list = true,
             None => {}
         }
         effects

@@ -27,6 +27,9 @@ impl Agent {
         }
         self.send();
         self.looks.extend(effects.look);
+        if effects.list {
+            (self.outputs.ask)(Request::List);
+        }
         self.transitions.extend(effects.transitions);
         self.note_settled(Instant::now());
     }

@@ -22,6 +22,8 @@ pub(super) enum Silence {
     Blind,
     /// Nothing stays above `unsure` any more.
     Lapsed,
+    /// After a standstill a list counts again.
+    Heard,
 }
 
 /// What is known of libvirt as a witness.
@@ -36,8 +38,9 @@ pub(super) struct Watch {
     disconnected_at: Option<Instant>,
     /// When the last list was asked for that was answered.
     listed_at: Instant,
-    /// Since this process stood still: from when on what libvirt tells counts again.
+    /// Since this process stood still: from when on what libvirt tells counts again, and whether that time has come.
     trusted_from: Option<Instant>,
+    is_trusted: bool,
     /// There has been no connection, or no list since, for longer than [`BLINK`].
     blind: bool,
     lapsed: bool,
@@ -54,6 +57,7 @@ impl Watch {
             disconnected_at: None,
             listed_at: now,
             trusted_from: None,
+            is_trusted: true,
             blind: false,
             lapsed: false,
         }
@@ -83,6 +87,7 @@ impl Watch {
     /// run elsewhere by now.
     pub(super) fn stood_still(&mut self, now: Instant) {
         self.trusted_from = Some(now + WAKING);
+        self.is_trusted = false;
         self.lapsed = true;
     }
 
@@ -91,12 +96,15 @@ impl Watch {
         let has_come = |at: Instant| at <= now;
         let blinded = !self.blind && self.blind_at().is_some_and(has_come);
         let lapses = !self.lapsed && has_come(self.lease_ends());
+        let trusted = !self.is_trusted && self.trusted_from.is_some_and(has_come);
         self.blind |= blinded;
         self.lapsed |= lapses;
-        match (lapses, blinded) {
-            (true, _) => Some(Silence::Lapsed),
-            (false, true) => Some(Silence::Blind),
-            (false, false) => None,
+        self.is_trusted |= trusted;
+        match (lapses, blinded, trusted) {
+            (true, _, _) => Some(Silence::Lapsed),
+            (false, _, true) => Some(Silence::Heard),
+            (false, true, false) => Some(Silence::Blind),
+            (false, false, false) => None,
         }
     }
 
@@ -104,7 +112,8 @@ impl Watch {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let lapses_at = (!self.lapsed).then(|| self.lease_ends());
         let blinded_at = if self.blind { None } else { self.blind_at() };
-        [lapses_at, blinded_at].into_iter().flatten().min()
+        let trusted_at = if self.is_trusted { None } else { self.trusted_from };
+        [lapses_at, blinded_at, trusted_at].into_iter().flatten().min()
     }
 
     /// Whether libvirt has been listed in this agent's life.

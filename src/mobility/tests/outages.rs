@@ -48,7 +48,9 @@ fn a_host_that_stood_still_believes_nothing_for_some_seconds_and_then_the_next_l
     host.list(&[RUNNING]);
     host.event(UNPAUSED);
     assert_eq!(host.rung(), Some(Rung::Unsure));
-    host.now += Duration::from_secs(5);
+    let wakes = host.mobility.deadline().unwrap().saturating_duration_since(host.now);
+    assert!(wakes <= Duration::from_secs(5));
+    assert!(host.pass(wakes).list);
     let effects = host.list(&[RUNNING]);
     assert_eq!(effects.touched, BTreeSet::from([web()]));
     assert!(matches!(host.rung(), Some(Rung::Arrived | Rung::Active)));
