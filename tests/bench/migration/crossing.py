@@ -112,14 +112,14 @@ class Lane:
             self.lab.path / client / "probe.log")
 
     def told(self, began, marks):
-        """What the routers told of the VM's route since then: their daemons, and their kernels beyond these places in the logs."""
+        """What the routers told of the VM's route since then; of the kernels' logs what stands beyond these places."""
         lab = self.lab
         for router in (router.name for router in lab.topology.routers):
             speaker = lab.speaker(router)
             # From its beginning: the end of a log may be about what its beginning tells of.
             lines = speaker.log(lab, router).read_text(errors="replace").splitlines()
-            yield from (entry for entry in speaker.entries(lab.topology, router, [line for line in lines if self.prefix in line])
-                        if entry.at >= began)
+            told = speaker.entries(lab.topology, router, [line for line in lines if self.prefix in line])
+            yield from (entry for entry in told if entry.at >= began)
             with open(kernel.log(lab, router), encoding="utf-8") as log:
                 log.seek(marks[router])
                 yield from (entry for entry in kernel.entries(router, lab.topology.behind(router), log.read().splitlines())
@@ -154,7 +154,8 @@ def words(entry):
     if isinstance(entry, Lifecycle):
         return f"{entry.host} {entry.event} {entry.detail}"
     if isinstance(entry, Seen):
-        return f"{entry.router} hears from {entry.neighbor}: {entry.host} {entry.rung or ('announces' if entry.present else 'is gone')}"
+        said = entry.rung or ("announces" if entry.present else "is gone")
+        return f"{entry.router} hears from {entry.neighbor}: {entry.host} {said}"
     if isinstance(entry, Best):
         return f"{entry.router} prefers {entry.host or 'nobody'} by {entry.neighbor}"
     return f"{entry.router} forwards to {' and '.join(sorted(entry.neighbors)) or 'nobody'}"

@@ -10,7 +10,7 @@ MIGRATE = Path(__file__).resolve().parents[1] / "migrate"
 
 
 def run(path, *arguments):
-    """Runs the program for one migration of each column; what it printed, the migrations that it wrote, and its process number."""
+    """Runs the program for one migration of each column; what it printed, and the migrations that it wrote."""
     process = subprocess.Popen([MIGRATE, "-n", "1", "--json", path, "--roamd", agent.binary(), *arguments],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

@@ -8,8 +8,9 @@ from migration.turning import BEHIND_SPINES, ONE_SWITCH, SOURCE_SWITCH, TARGET_S
 
 def crossing(lost, turn, places=(ONE_SWITCH,), unreachable=0, beyond=20):
     """A migration in which the clients in these places lost so many probes, and one more from place to place."""
-    sights = {f"c{number}": Sight(place, Figures(lost + number, 6, 200, 200 - beyond, beyond, unreachable, number, 3), Pace(1, 2, 1))
-              for number, place in enumerate(places)}
+    sights = {f"c{number}": Sight(
+        place, Figures(lost + number, 6, 200, 200 - beyond, beyond, unreachable, number, 3), Pace(1, 2, 1))
+        for number, place in enumerate(places)}
     return Crossing("h1", "h2", sights, turn, [])
 
 
@@ -94,7 +95,8 @@ def test_migrations_whose_routers_were_told_of_no_switch_over_leave_dashes():
 
 
 def test_the_aims_on_one_switch_are_judged_by_medians_but_for_icmp_errors():
-    found = [Figures(2, 4, 150, 100, 50, 0, 0, 2), Figures(3, 6, 130, 100, 30, 0, 0, 2), Figures(90, 180, 135, 100, 35, 0, 0, 2)]
+    found = [Figures(2, 4, 150, 100, 50, 0, 0, 2), Figures(3, 6, 130, 100, 30, 0, 0, 2),
+             Figures(90, 180, 135, 100, 35, 0, 0, 2)]
     assert [aim.met for aim in tables.aims(found)] == [True, True, True]
     for errors in ({"unreachable": 1}, {"exceeded": 1}):
         assert [aim.met for aim in tables.aims([*found[:2], found[2]._replace(**errors)])] == [True, True, False]

@@ -21,7 +21,8 @@ PLACES = (ONE_SWITCH, BEHIND_SPINES, SOURCE_SWITCH, TARGET_SWITCH)
 class Turn(NamedTuple):
     """What a switch-over took of a network's routers.
 
-    The first update is the source's route on `leaving`, when the switch above the source took it; the rest is counted from there.
+    The first update is the source's route on `leaving`, when the switch above the source took it; the rest is counted from
+    there.
     """
 
     routers: int
@@ -53,7 +54,7 @@ def led(timeline, target):
 
 
 def turn(timeline, source, target, stopped):
-    """The Turn of a migration whose guest stopped at that time; None where the source's route was not lowered, as nothing but roamd does."""
+    """The Turn of a migration whose guest stopped at that time; None where no router took a lowered route of the source's."""
     told = {}
     for entry in timeline.of(Seen):
         if (entry.prefix, entry.host, entry.rung) == (timeline.prefix, source, "leaving"):
@@ -64,9 +65,9 @@ def turn(timeline, source, target, stopped):
         return None
     done = led(timeline, target)
     return Turn(
-        len(timeline.routers()), farthest(timeline.topology, switches), (begun - stopped) / NS_PER_MS,
-        (max(told.values()) - begun) / NS_PER_MS, None if done is None else (done - begun) / NS_PER_MS,
-        len(without_route(timeline)))
+        routers=len(timeline.routers()), hops=farthest(timeline.topology, switches), begun=(begun - stopped) / NS_PER_MS,
+        heard=(max(told.values()) - begun) / NS_PER_MS, turned=None if done is None else (done - begun) / NS_PER_MS,
+        without=len(without_route(timeline)))
 
 
 def without_route(timeline):
