@@ -2,7 +2,7 @@
  *
  *     probe ADDRESS INTERVAL_US FILE
  *
- * Run in the client's namespace by lanes.py. C, because at 5,000 packets a second a Python program takes as much
+ * Run in the client's namespace by crossing.py. C, because at 5,000 packets a second a Python program takes as much
  * processor as the emulated guest that is measured; this is one thread that sleeps to the next turn and empties its
  * socket every few milliseconds, and most of what it takes is the network's part of its packets. It asks for real-time priority, so that a busy machine delays the
  * guest and not the clock that the guest is measured by.

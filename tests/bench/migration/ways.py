@@ -1,4 +1,5 @@
-"""The ways to lead the traffic of a VM to its new host, each as a lab of its own with the same guest.
+"""The ways to lead the traffic of a VM to its new host, and the networks to do it in, each as a lab of its own with the same
+guest.
 
 Each lab is that of tests/lab, with something else in roamd's place. They stand side by side for the whole of a run, so that
 the migrations of all of them can take turns.
@@ -24,9 +25,9 @@ class Roamd(Lab):
         return self.only_route_from(host) and all(self.rest(each.name, "/readyz")[0] == 200 for each in self.topology.hosts)
 
     def only_route_from(self, host):
-        [tor] = self.topology.routers
-        found = self.routes(tor.name, self.topology.vm(VM).prefix)
-        return [(route.host, route.best) for route in found] == [(host, True)]
+        """Whether every router knows of this host's route alone."""
+        found = [self.routes(router.name, self.topology.vm(VM).prefix) for router in self.topology.routers]
+        return all({route.host for route in routes} == {host} and any(route.best for route in routes) for routes in found)
 
 
 class Scripted(Roamd):
@@ -133,4 +134,14 @@ class Layer2(Lab):
         return True
 
 
+# All but roamd's are for one switch.
 WAYS = {"roamd": Roamd, "naive": Naive, "hook": Hook, "layer2": Layer2}
+
+# Networks for roamd: what differs in a lab's options.
+NETWORKS = {
+    "one-tor": {},
+    "leaf-spine": {"topology": "leaf-spine"},
+    # The same, and routers hand on their best path only.
+    "best-only": {"topology": "leaf-spine", "add_paths": False},
+    "reflector": {"topology": "reflector"},
+}
