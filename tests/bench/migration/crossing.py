@@ -122,7 +122,7 @@ class Lane:
             yield from (entry for entry in told if entry.at >= began)
             with open(kernel.log(lab, router), encoding="utf-8") as log:
                 log.seek(marks[router])
-                yield from (entry for entry in kernel.entries(router, lab.topology.behind(router), log.read().splitlines())
+                yield from (entry for entry in kernel.entries(router, lab.topology.neighbors(router), log.read().splitlines())
                             if entry.prefix == self.prefix)
 
     def event(self, seen, host, name):
