@@ -36,7 +36,8 @@ def test_a_paused_guest_is_led_to_its_new_host_and_answers_there_when_it_goes_on
         lab.virsh(target, "resume", VM)
 
 
-def test_two_vms_that_migrate_at_once_in_opposite_directions_pass_one_another(lab):
+def test_two_vms_that_migrate_at_once_in_opposite_directions_pass_one_another(racks_lab):
+    lab = racks_lab
     one, other = hosts(lab)
     lab.start("web", other)
     with recorded_all(lab, {VM: other, "web": one}) as recording:
@@ -50,7 +51,8 @@ def test_two_vms_that_migrate_at_once_in_opposite_directions_pass_one_another(la
         back.succeed()
 
 
-def test_a_host_that_is_emptied_vm_by_vm_keeps_the_routes_of_those_that_wait(lab):
+def test_a_host_that_is_emptied_vm_by_vm_keeps_the_routes_of_those_that_wait(racks_lab):
+    lab = racks_lab
     source, target = hosts(lab)
     vms = [vm.name for vm in lab.topology.vms]
     for vm in vms:
