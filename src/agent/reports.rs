@@ -82,7 +82,9 @@ impl Agent {
             }
             libvirt::Report::Event { .. }
             | libvirt::Report::Listed { .. }
-            | libvirt::Report::Looked { .. } => {
+            | libvirt::Report::Looked { .. }
+            | libvirt::Report::Devices { .. }
+            | libvirt::Report::Nics { .. } => {
                 debug!("a report of an older libvirt connection is dropped");
             }
         }

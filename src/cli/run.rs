@@ -116,7 +116,7 @@ fn engine(
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (exabgp_in, exabgp_reports) = mpsc::unbounded_channel();
         exabgp::spawn(Settings::from(config.as_ref()), orders_out, exabgp_in)?;
-        let requests = libvirt::spawn(&config.libvirt, reports_in)?;
+        let requests = libvirt::spawn(&config.libvirt, false, reports_in)?;
         let inputs = Inputs { libvirt: libvirt_reports, exabgp: exabgp_reports, commands };
         let ask = Box::new(move |request| requests.ask(request));
         Ok(agent::run(Arc::clone(config), inputs, Outputs { ask, orders, snapshots }).await)
