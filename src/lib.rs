@@ -32,6 +32,7 @@ mod chain;
 pub mod cli;
 pub mod config;
 pub mod exabgp;
+pub mod host_routes;
 pub mod http;
 pub mod libvirt;
 pub mod link;
