@@ -8,10 +8,13 @@
 //! ExaBGP is sent nothing before it has said what it holds ([`exabgp::Report::Ready`]); until libvirt has been
 //! listed, what it holds of ours is kept.
 
+mod channels;
 mod clock;
 mod conflicts;
 mod health;
 mod heartbeat;
+mod host_routes;
+mod kernel;
 mod publish;
 mod reports;
 mod wire;
@@ -20,22 +23,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, Faults, Transport};
-use crate::exabgp::{self, Order};
-use crate::libvirt::{self, Request};
+use crate::config::{Config, Transport};
+use crate::exabgp::Order;
+use crate::libvirt::Request;
 use crate::mobility::{Effects, Mobility, Transition};
 use crate::plan::{Plan, Progress, Step};
 use crate::route::Prefix;
-use crate::snapshot::{ConfigStatus, Conflicts, Snapshot};
+use crate::snapshot::{ConfigStatus, Conflicts, HostRoutesStatus};
 use crate::timer::sleep_until;
 use crate::vm::Uuid;
+pub use channels::{Command, Ended, Inputs, Outputs};
 use clock::Clock;
 use conflicts::Offers;
 use health::Health;
 use heartbeat::Heartbeat;
+use host_routes::HostRoutes;
 pub use publish::first_snapshot;
 use publish::{Publisher, State};
 
@@ -58,53 +62,6 @@ const PUBLISH_REST: u32 = 9;
 /// How long a change waits to be published, for what follows from it: an acknowledgement, the answer to a look.
 const PUBLISH_AFTER: Duration = Duration::from_millis(2);
 
-/// What a signal asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// The configuration was read again (`SIGHUP`), and whether it is valid.
-    Reload(Result<(), Faults>),
-    /// Stop in order (`SIGTERM`, `SIGINT`).
-    Stop,
-}
-
-/// The channels that lead to the agent.
-#[derive(Debug)]
-pub struct Inputs {
-    /// libvirt's reports.
-    pub libvirt: mpsc::Receiver<libvirt::Report>,
-    /// ExaBGP's reports.
-    pub exabgp: mpsc::UnboundedReceiver<exabgp::Report>,
-    /// What signals ask for.
-    pub commands: mpsc::Receiver<Command>,
-}
-
-/// The channels that lead away from it.
-pub struct Outputs {
-    /// Asks libvirt; must not block.
-    pub ask: Box<dyn Fn(Request) + Send>,
-    /// Orders to ExaBGP.
-    pub orders: mpsc::UnboundedSender<Order>,
-    /// Where snapshots are published; holds the first one, see [`first_snapshot`].
-    pub snapshots: watch::Sender<Arc<Snapshot>>,
-}
-
-impl std::fmt::Debug for Outputs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outputs").finish_non_exhaustive()
-    }
-}
-
-/// Why the agent ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// It was asked to.
-    Stopped,
-    /// ExaBGP, or whoever read the commands, is gone, and with it this agent's purpose.
-    ExabgpGone(String),
-    /// The threads that watch libvirt have ended, which they do only by a fault of their own.
-    LibvirtGone,
-}
-
 /// Runs until it is asked to stop or ExaBGP is gone.
 pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> Ended {
     let mut agent = Agent::new(config, outputs);
@@ -119,6 +76,7 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             },
             Some(report) = inputs.exabgp.recv() => agent.exabgp(report),
             Some(command) = inputs.commands.recv() => agent.command(command),
+            Some(report) = inputs.host_routes.recv() => agent.kernel(report),
             () = sleep_until(deadline) => agent.tick(),
         }
         // The exchange with ExaBGP runs on this thread too: what was ordered is written before anything else.
@@ -163,6 +121,9 @@ struct Agent {
     offers: Offers,
     /// What is published of them.
     conflicts: Arc<Conflicts>,
+    /// The kernel's routes, where they are roamd's, and what is published of them.
+    host_routes: Option<HostRoutes>,
+    host_routes_status: Arc<HostRoutesStatus>,
     outputs: Outputs,
     /// libvirt's present connection; what comes from an older one is dropped.
     connection: u64,
@@ -189,6 +150,7 @@ impl Agent {
         // Nothing is behind a printed command that a repeat could cure.
         let repeat = (config.exabgp.transport != Transport::Print).then_some(REPEAT);
         let config_status = outputs.snapshots.borrow().config_status.clone();
+        let host_routes_status = Arc::clone(&outputs.snapshots.borrow().host_routes);
         Self {
             config_status,
             mobility: Mobility::new(Arc::clone(&config), Instant::now()),
@@ -198,6 +160,8 @@ impl Agent {
             publisher: Publisher::new(outputs.snapshots.clone()),
             offers: Offers::default(),
             conflicts: Arc::default(),
+            host_routes: outputs.host_routes.clone().map(HostRoutes::new),
+            host_routes_status,
             outputs,
             connection: 0,
             connected_at: None,
@@ -221,6 +185,7 @@ impl Agent {
             self.heartbeat.deadline(),
             self.offers.deadline(),
             self.publish_at(),
+            self.host_routes.as_ref().and_then(HostRoutes::deadline),
             self.stopping,
         ]
         .into_iter()
@@ -228,12 +193,12 @@ impl Agent {
         .min()
     }
 
-    fn ended(&self) -> Option<Ended> {
+    fn ended(&mut self) -> Option<Ended> {
         if let Some(reason) = &self.gone {
             return Some(Ended::ExabgpGone(reason.clone()));
         }
         let stopping = self.stopping?;
-        (self.plan.is_settled() || stopping <= Instant::now()).then_some(Ended::Stopped)
+        (self.is_cleared() || stopping <= Instant::now()).then_some(Ended::Stopped)
     }
 
     fn tick(&mut self) {
@@ -269,6 +234,7 @@ impl Agent {
         for uuid in std::mem::take(&mut self.looks) {
             (self.outputs.ask)(Request::Look(uuid));
         }
+        self.follow_up_host_routes();
         for transition in std::mem::take(&mut self.transitions) {
             self.publisher.stale_domain(transition.uuid);
             reports::log(&transition);
@@ -293,7 +259,9 @@ impl Agent {
             for prefix in &prefixes {
                 self.offers.stale(*prefix);
             }
+            self.place(vm);
             self.plan.want(prefixes, routes);
+            self.hold_back(vm);
         }
     }
 
@@ -376,6 +344,8 @@ impl Agent {
             plan: &self.plan,
             health: &self.health,
             conflicts: &self.conflicts,
+            host_routes: self.host_routes.as_ref(),
+            host_routes_status: &self.host_routes_status,
             clock: &self.clock,
             now: began,
         };

@@ -91,7 +91,8 @@ pub enum Standing {
 /// What is told of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// How these addresses stand; `None`: nothing is wanted there any more, and nothing of ours is left.
+    /// How these addresses stand, where it is otherwise than before, and after each order about them; `None`: nothing is
+    /// wanted there any more.
     Stand(Vec<(Prefix, Option<Stand>)>),
     /// What the whole of it is like; told when it changes.
     Overall(Overall),
@@ -102,6 +103,8 @@ pub enum Report {
 /// How an address stands in the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stand {
+    /// What was wanted then: a later order may be on its way.
+    pub wanted: Wanted,
     /// How far it is.
     pub state: StandState,
     /// The bridge or tap that it leads to.

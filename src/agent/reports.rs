@@ -26,6 +26,7 @@ impl Agent {
                 self.health.libvirt.version = Some(version);
                 self.health.libvirt.error = None;
                 self.health.libvirt.since = Some(self.clock.stamp(at));
+                self.doubt_nics();
             }
             libvirt::Report::Event { connection, event } if connection == self.connection => {
                 debug!(vm = %event.name, uuid = %event.uuid, event = %event.kind, "libvirt event");
@@ -48,6 +49,7 @@ impl Agent {
                     self.publisher.stale_domain(uuid);
                 }
                 self.apply(effects, None);
+                self.listed_host_routes();
             }
             libvirt::Report::Looked { connection, uuid, asked_at, answer }
                 if connection == self.connection =>
@@ -66,7 +68,14 @@ impl Agent {
                 let event_at = self.doubted_at.remove(&uuid);
                 self.apply(effects, event_at.map(|event_at| Origin { event_at, decided_by: "look" }));
             }
+            libvirt::Report::Devices { connection, uuid } if connection == self.connection => {
+                self.devices_changed(uuid);
+            }
+            libvirt::Report::Nics { connection, uuid, asked_at, answer } if connection == self.connection => {
+                self.nics_answered(uuid, asked_at, answer);
+            }
             libvirt::Report::Overflowed { .. } => {
+                self.doubt_nics();
                 warn!("events from libvirt were dropped: they came faster than they were taken");
             }
             libvirt::Report::Disconnected { error, at } => {

@@ -2,13 +2,15 @@
 
 mod scenarios;
 
+use tokio::sync::{mpsc, watch};
+
 use super::*;
 use crate::config::OnStop;
-use crate::exabgp::{Audience, Neighbor, NeighborState, line};
-use crate::libvirt::Answer;
+use crate::exabgp::{self, Audience, Neighbor, NeighborState, line};
+use crate::libvirt::{self, Answer, Request};
 use crate::plan::{FoundRoute, Outcome};
 use crate::route::{Attributes, NextHop, Rung};
-use crate::snapshot::sample;
+use crate::snapshot::{Snapshot, sample};
 use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, VmName, VmState};
 
 const VM: Uuid = Uuid::from_u128(1);
@@ -35,7 +37,7 @@ impl Rig {
         let (ask, asked) = std::sync::mpsc::channel();
         let (snapshots_in, snapshots) = watch::channel(Arc::new(first_snapshot(&config, "kvm1")));
         let ask = Box::new(move |request| ask.send(request).unwrap());
-        let outputs = Outputs { ask, orders: orders_in, snapshots: snapshots_in };
+        let outputs = Outputs { ask, orders: orders_in, host_routes: None, snapshots: snapshots_in };
         let agent = Agent::new(config, outputs);
         Self { agent, orders, asked, snapshots, start: Instant::now() }
     }

@@ -4,14 +4,14 @@
 //! kernel tells of changes; it answers what is to be done now, when to look again, and how each address stands. Called by
 //! `worker.rs` only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::difference::{self, Operation};
 use super::entries::{Index, Kernel, Link, Neighbor, NeighborKey, Route, RouteKey, Target, metric};
-use super::goal::{Goal, Placement, placement};
+use super::goal::{Goal, placement};
 use super::standing::{self, Failures};
-use super::{Conflict, Order, Settings, Stand, StandState, Standing, Want};
+use super::{Conflict, Order, Settings, Stand, StandState, Want, Wanted};
 use crate::route::Prefix;
 
 #[cfg(test)]
@@ -71,8 +71,9 @@ pub(super) struct Reconciler {
     retry_wait: Duration,
     rested_at: Instant,
     due_at: Instant,
-    /// How addresses stood when it was last asked.
+    /// How addresses stood when it was last asked, and of which it is to be told in any case.
     told: BTreeMap<Prefix, Stand>,
+    due: BTreeSet<Prefix>,
 }
 
 impl Reconciler {
@@ -91,6 +92,7 @@ impl Reconciler {
             rested_at: now,
             due_at: now,
             told: BTreeMap::new(),
+            due: BTreeSet::new(),
         }
     }
 
@@ -116,6 +118,7 @@ impl Reconciler {
                         // The tap may be as new as the VM.
                         self.changed_at.get_or_insert(now);
                     }
+                    self.due.insert(prefix);
                     self.wants.insert(prefix, want);
                 }
             }
@@ -210,32 +213,20 @@ impl Reconciler {
         }
     }
 
-    /// How the addresses stand that stand otherwise than when this was asked last.
+    /// How the addresses stand that stand otherwise than when this was asked last, or were ordered about since.
     pub(super) fn news(&mut self) -> Vec<(Prefix, Option<Stand>)> {
         let mut stands = BTreeMap::new();
         for (prefix, want) in &self.wants {
-            let Want::Here(wanted) = want else { continue };
-            let stand = match placement(*prefix, wanted, &self.settings, &self.kernel) {
-                _ if !self.known || self.clearing => {
-                    Stand { state: StandState::Pending, device: None, error: None }
-                }
-                Ok(placement) => self.stand(*prefix, &placement, wanted.standing),
-                Err(error) => {
-                    Stand { state: StandState::Failed, device: None, error: Some(error.to_string()) }
-                }
-            };
-            stands.insert(*prefix, stand);
-        }
-        let gone: Vec<Prefix> =
-            self.told.keys().filter(|prefix| !stands.contains_key(*prefix)).copied().collect();
-        let mut news: Vec<(Prefix, Option<Stand>)> = gone.into_iter().map(|prefix| (prefix, None)).collect();
-        for (prefix, stand) in &stands {
-            if self.told.get(prefix) != Some(stand) {
-                news.push((*prefix, Some(stand.clone())));
+            if let Want::Here(wanted) = want {
+                stands.insert(*prefix, self.stand(*prefix, wanted));
             }
         }
-        self.told = stands;
-        news
+        let last = std::mem::replace(&mut self.told, stands);
+        let mut concerned = std::mem::take(&mut self.due);
+        concerned.extend(last.keys().filter(|prefix| !self.told.contains_key(*prefix)));
+        let changed = self.told.iter().filter(|(prefix, stand)| last.get(*prefix) != Some(*stand));
+        concerned.extend(changed.map(|(prefix, _)| *prefix));
+        concerned.into_iter().map(|prefix| (prefix, self.told.get(&prefix).cloned())).collect()
     }
 
     /// Routes of others for addresses of VMs that are here.
@@ -264,8 +255,16 @@ impl Reconciler {
         self.clearing && self.known && self.operations(1).is_empty()
     }
 
-    fn stand(&self, prefix: Prefix, placement: &Placement, standing: Standing) -> Stand {
-        let mut stand = standing::stand(placement, standing, &self.settings, &self.kernel, &self.failures);
+    fn stand(&self, prefix: Prefix, wanted: &Wanted) -> Stand {
+        let without = |state, error| Stand { wanted: wanted.clone(), state, device: None, error };
+        if !self.known || self.clearing {
+            return without(StandState::Pending, None);
+        }
+        let placement = match placement(prefix, wanted, &self.settings, &self.kernel) {
+            Ok(placement) => placement,
+            Err(error) => return without(StandState::Failed, Some(error.to_string())),
+        };
+        let mut stand = standing::stand(&placement, wanted, &self.settings, &self.kernel, &self.failures);
         // A VM that waits is reached by packets from the uplinks only, and those by the rules only.
         if stand.state == StandState::Transit
             && !standing::is_led(prefix.is_ipv6(), &self.settings, &self.kernel)

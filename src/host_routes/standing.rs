@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::difference::{self, Entry, Found, NeighborFound};
 use super::entries::{Kernel, RouteKey};
 use super::goal::{Placement, table_number};
-use super::{Conflict, Settings, Stand, StandState, Standing};
+use super::{Conflict, Settings, Stand, StandState, Standing, Wanted};
 use crate::route::Prefix;
 
 /// What the kernel refused, in words.
@@ -14,7 +14,7 @@ pub(super) type Failures = BTreeMap<Entry, String>;
 /// How an address stands that has a placement.
 pub(super) fn stand(
     placement: &Placement,
-    standing: Standing,
+    wanted: &Wanted,
     settings: &Settings,
     kernel: &Kernel,
     failures: &Failures,
@@ -60,13 +60,13 @@ pub(super) fn stand(
             }
         }
     }
-    let state = match (error.is_some(), missing, standing) {
+    let state = match (error.is_some(), missing, wanted.standing) {
         (true, ..) => StandState::Failed,
         (false, true, _) => StandState::Pending,
         (false, false, Standing::Executes) => StandState::Placed,
         (false, false, Standing::Waits) => StandState::Transit,
     };
-    Stand { state, device, error }
+    Stand { wanted: wanted.clone(), state, device, error }
 }
 
 /// Whether packets from all uplinks are led to the VMs of a family that wait.

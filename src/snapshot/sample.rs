@@ -91,6 +91,7 @@ pub(crate) fn route(prefix: &str, vm: &str, rung: Rung, state: RouteState) -> Ar
         since: time("2026-03-01T10:00:00.5Z"),
         confirmed_at: None,
         error: None,
+        host_route: None,
     })
 }
 
@@ -153,6 +154,7 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
             contradictions: 0,
         },
         conflicts: Arc::default(),
+        host_routes: Arc::default(),
         vms,
         routes,
     }
