@@ -92,6 +92,13 @@ pub(super) fn placement(
     Ok(Placement { device, routes, neighbor: ((device, neighbor), wanted.mac) })
 }
 
+impl Settings {
+    /// The tables where routes of ours stand.
+    pub(super) fn tables(&self, kernel: &Kernel) -> BTreeSet<u32> {
+        [Some(self.transit_table), table_number(self, kernel).ok()].into_iter().flatten().collect()
+    }
+}
+
 /// The number of the main table.
 pub(super) fn table_number(settings: &Settings, kernel: &Kernel) -> Result<u32, Unplaceable> {
     match &settings.table {

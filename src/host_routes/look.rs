@@ -7,7 +7,7 @@
     reason = "rtnetlink's enums grow with the kernel; what is not named does not matter"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
@@ -15,45 +15,55 @@ use netlink_packet_route::address::AddressAttribute;
 
 use super::Settings;
 use super::entries::{Index, Kernel};
-use super::goal::table_number;
 use super::message::{self, Dump};
 use super::netlink::{KernelError, Requests};
-use super::reconciler::Change;
+use super::reconciler::{Change, Extent};
 
-/// Everything that matters. `false`: it changed while it was shown, and something may be missing.
+/// What matters. `known`: the last look, of which the interfaces are taken where these are not looked at. `false`: it changed
+/// while it was shown, and something may be missing.
 pub(super) async fn look(
     settings: &Settings,
+    extent: Extent,
+    known: &Kernel,
     requests: &mut Requests,
 ) -> Result<(Kernel, bool), KernelError> {
     let mut kernel = Kernel::default();
-    let mut whole = requests
-        .dump(Dump::Links, |message| {
-            if let RouteNetlinkMessage::NewLink(message) = message
-                && let Some((index, link)) = message::link(&message)
-            {
-                kernel.links.insert(index, link);
-            }
-        })
-        .await?;
-    // Of others' routes those in the tables where ours stand; of ours all, for one may stand where it should not.
-    let ours = settings.protocol;
-    let tables: BTreeSet<u32> =
-        [Some(settings.transit_table), table_number(settings, &kernel).ok()].into_iter().flatten().collect();
-    for ipv6 in settings.families() {
-        let table_dumps = tables.iter().map(|table| (Dump::Table { ipv6, table: *table }, false));
-        let own = (Dump::Protocol { ipv6, protocol: ours }, true);
-        for (dump, of_ours) in table_dumps.chain([own]) {
-            whole &= requests
-                .dump(dump, |message| {
-                    if let RouteNetlinkMessage::NewRoute(message) = message
-                        && (u8::from(message.header.protocol) == ours) == of_ours
-                        && let Some((key, route)) = message::route(&message)
-                    {
-                        kernel.routes.entry(key).or_default().push(route);
-                    }
-                })
-                .await?;
+    let mut whole = true;
+    let mut dumps = Vec::new();
+    let tables = match extent {
+        Extent::Whole => {
+            let take = |message| {
+                if let RouteNetlinkMessage::NewLink(message) = message
+                    && let Some((index, link)) = message::link(&message)
+                {
+                    kernel.links.insert(index, link);
+                }
+            };
+            whole &= requests.dump(Dump::Links, take).await?;
+            settings.tables(&kernel)
         }
+        Extent::Tables => settings.tables(known),
+    };
+    // Of others' routes those in the tables where ours stand; of ours all, for one may stand where it should not.
+    for ipv6 in settings.families() {
+        dumps.extend(tables.iter().map(|table| Dump::Table { ipv6, table: *table }));
+        if extent == Extent::Whole {
+            dumps.push(Dump::Protocol { ipv6, protocol: settings.protocol });
+        }
+    }
+    for dump in dumps {
+        let is_dumped = |table| matches!(dump, Dump::Protocol { .. }) && tables.contains(&table);
+        let take = |message| {
+            if let RouteNetlinkMessage::NewRoute(message) = message
+                && let Some((key, route)) = message::route(&message)
+                && !is_dumped(key.table)
+            {
+                kernel.routes.entry(key).or_default().push(route);
+            }
+        };
+        whole &= requests.dump(dump, take).await?;
+    }
+    for ipv6 in settings.families() {
         whole &= requests
             .dump(Dump::Neighbors { ipv6 }, |message| {
                 if let RouteNetlinkMessage::NewNeighbour(message) = message
@@ -67,7 +77,7 @@ pub(super) async fn look(
             .dump(Dump::Rules { ipv6 }, |message| {
                 if let RouteNetlinkMessage::NewRule(message) = message
                     && let Some((rule, protocol)) = message::rule(&message)
-                    && protocol == ours
+                    && protocol == settings.protocol
                 {
                     kernel.rules.insert(rule);
                 }

@@ -74,14 +74,15 @@ pub(super) struct Requests {
 /// What the kernel tells of changes.
 pub(super) struct Monitor {
     socket: TokioSocket,
+    own_port: u32,
     buffer: Vec<u8>,
 }
 
 /// Something that the kernel told.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// A change, and the port of the socket through which it was asked for; 0 where the kernel made it by itself.
-    Message(RouteNetlinkMessage, u32),
+    /// A change that was not asked for here.
+    Message(RouteNetlinkMessage),
     /// Changes were lost.
     Missed,
 }
@@ -180,18 +181,19 @@ impl Requests {
         self.buffer.clear();
         let received = timeout(PATIENCE, self.socket.recv(&mut self.buffer)).await;
         received.map_err(|_| KernelError::Silent)?.map_err(KernelError::Receive)?;
-        Ok(messages(&self.buffer))
+        Ok(messages(&self.buffer, None))
     }
 }
 
 impl Monitor {
-    pub(super) fn open() -> Result<Self, KernelError> {
+    /// `own_port`: whose changes are not told.
+    pub(super) fn open(own_port: u32) -> Result<Self, KernelError> {
         let open = || -> io::Result<Self> {
             let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
             socket.socket_ref().set_rx_buf_sz(RECEIVE)?;
             let groups = GROUPS.iter().fold(0, |bits, group| bits | 1 << (group - 1));
             socket.socket_mut().bind(&SocketAddr::new(0, groups))?;
-            Ok(Self { socket, buffer: Vec::with_capacity(LARGEST) })
+            Ok(Self { socket, own_port, buffer: Vec::with_capacity(LARGEST) })
         };
         open().map_err(KernelError::Open)
     }
@@ -204,25 +206,33 @@ impl Monitor {
             Err(error) if error.raw_os_error() == Some(ENOBUFS) => return Ok(vec![Told::Missed]),
             Err(error) => return Err(KernelError::Receive(error)),
         }
-        let told = messages(&self.buffer).into_iter().filter_map(|message| match message.payload {
-            NetlinkPayload::InnerMessage(inner) => Some(Told::Message(inner, message.header.port_number)),
-            NetlinkPayload::Overrun(_) => Some(Told::Missed),
-            _ => None,
-        });
+        let told =
+            messages(&self.buffer, Some(self.own_port)).into_iter().filter_map(|message| {
+                match message.payload {
+                    NetlinkPayload::InnerMessage(inner) => Some(Told::Message(inner)),
+                    NetlinkPayload::Overrun(_) => Some(Told::Missed),
+                    _ => None,
+                }
+            });
         Ok(told.collect())
     }
 }
 
-/// The messages in a datagram, without what can't be read: nothing of ours is among that.
-fn messages(mut bytes: &[u8]) -> Vec<Message> {
+/// The messages in a datagram, without those that were asked for through the port `but`, and what can't be read: nothing of
+/// ours is among that.
+fn messages(mut bytes: &[u8], but: Option<u32>) -> Vec<Message> {
     let mut messages = Vec::new();
     // The length of a message is its first field, in the machine's order, and counts itself.
     while let Some(length) = bytes.first_chunk::<4>().map(|field| u32::from_ne_bytes(*field)) {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let Some(one) = bytes.get(..length).filter(|one| one.len() >= 16) else { break };
-        match NetlinkMessage::deserialize(one) {
-            Ok(message) => messages.push(message),
-            Err(error) => tracing::debug!(%error, "a message of rtnetlink is not understood"),
+        // The last of the header's fields.
+        let port = one.get(12..16).and_then(|field| Some(u32::from_ne_bytes(field.try_into().ok()?)));
+        if but.is_none() || but != port {
+            match NetlinkMessage::deserialize(one) {
+                Ok(message) => messages.push(message),
+                Err(error) => tracing::debug!(%error, "a message of rtnetlink is not understood"),
+            }
         }
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }

@@ -48,6 +48,15 @@ pub(super) enum Change {
     Missed,
 }
 
+/// How much of the kernel is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Everything that matters.
+    Whole,
+    /// The tables where ours stand, neighbours and rules.
+    Tables,
+}
+
 /// Why the kernel did not do what it was asked, in words; whether what was to go was gone already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -62,8 +71,9 @@ pub(super) struct Reconciler {
     complete: bool,
     clearing: bool,
     kernel: Kernel,
-    /// Whether the kernel has been looked at.
+    /// Whether the kernel has been looked at, and whether the next look must be at all of it.
     known: bool,
+    whole: bool,
     failures: Failures,
     /// When to look because of changes, of failures, and in any case.
     changed_at: Option<Instant>,
@@ -85,6 +95,7 @@ impl Reconciler {
             clearing: false,
             kernel: Kernel::default(),
             known: false,
+            whole: true,
             failures: BTreeMap::new(),
             changed_at: None,
             retry_at: None,
@@ -117,6 +128,7 @@ impl Reconciler {
                     if unseen {
                         // The tap may be as new as the VM.
                         self.changed_at.get_or_insert(now);
+                        self.whole = true;
                     }
                     self.due.insert(prefix);
                     self.wants.insert(prefix, want);
@@ -126,9 +138,25 @@ impl Reconciler {
         }
     }
 
-    /// The kernel was looked at; that began at `began`.
-    pub(super) fn looked(&mut self, kernel: Kernel, began: Instant, now: Instant) {
-        self.kernel = kernel;
+    /// How much of the kernel is to be looked at, where something is. Of interfaces all news are taken in, and of our routes
+    /// those stand in our tables: the rest is looked at where news were missed, and now and then.
+    pub(super) fn extent(&self, now: Instant) -> Extent {
+        if self.whole || self.due_at <= now { Extent::Whole } else { Extent::Tables }
+    }
+
+    /// The kernel was looked at, so much of it; that began at `began`.
+    pub(super) fn looked(&mut self, kernel: Kernel, extent: Extent, began: Instant, now: Instant) {
+        let last = std::mem::replace(&mut self.kernel, kernel);
+        match extent {
+            Extent::Whole => self.whole = false,
+            Extent::Tables => {
+                let tables = self.settings.tables(&last);
+                self.kernel.links = last.links;
+                self.kernel
+                    .routes
+                    .extend(last.routes.into_iter().filter(|(key, _)| !tables.contains(&key.table)));
+            }
+        }
         self.known = true;
         if self.failures.is_empty() {
             self.retry_wait = RETRY;
@@ -171,7 +199,11 @@ impl Reconciler {
             Change::Neighbor(key, protocol) => {
                 protocol == self.settings.protocol || self.kernel.neighbors.contains_key(&key)
             }
-            Change::Rule | Change::Missed => true,
+            Change::Rule => true,
+            Change::Missed => {
+                self.whole = true;
+                true
+            }
         };
         if concerns {
             self.changed_at.get_or_insert(now + GATHER);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::difference::{self, Entry, Found, NeighborFound};
 use super::entries::{Kernel, RouteKey};
-use super::goal::{Placement, table_number};
+use super::goal::Placement;
 use super::{Conflict, Settings, Stand, StandState, Standing, Wanted};
 use crate::route::Prefix;
 
@@ -94,11 +94,10 @@ pub(super) fn conflicts(
     settings: &Settings,
     kernel: &Kernel,
 ) -> Vec<Conflict> {
-    let main = table_number(settings, kernel).ok();
-    let tables = [Some(settings.transit_table), main];
+    let tables = settings.tables(kernel);
     let mut conflicts = Vec::new();
     for prefix in prefixes {
-        for table in tables.into_iter().flatten() {
+        for table in tables.iter().copied() {
             let key = RouteKey { table, prefix: prefix.network() };
             let routes = kernel.routes.get(&key).into_iter().flatten();
             for route in routes.filter(|route| route.protocol != settings.protocol) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 use super::checks;
 use super::difference::Operation;
@@ -76,9 +76,12 @@ impl Worker {
     /// Runs until nobody orders or listens any more; a socket that fails is opened again.
     pub(super) async fn run(mut self) {
         loop {
-            // The monitor first: what changes after the first look must not be missed.
-            let opened =
-                Monitor::open().and_then(|monitor| Ok(Sockets { monitor, requests: Requests::open()? }));
+            // The monitor is there before the first look: what changes after that must not be missed.
+            let open = || {
+                let requests = Requests::open()?;
+                Ok(Sockets { monitor: Monitor::open(requests.port())?, requests })
+            };
+            let opened: Result<Sockets, KernelError> = open();
             let failed = match opened {
                 Ok(mut sockets) => {
                     self.reconciler.changed(Change::Missed, Instant::now());
@@ -112,7 +115,7 @@ impl Worker {
             // comes first, so that an order finds the interface that it names.
             tokio::select! {
                 biased;
-                told = sockets.monitor.next() => self.told(told?, sockets.requests.port()),
+                told = sockets.monitor.next() => self.told(told?),
                 order = self.orders.recv() => match order {
                     Some(order) => self.reconciler.order(order, Instant::now()),
                     None => return Ok(Over),
@@ -122,15 +125,21 @@ impl Worker {
             // All of what is there already.
             for _ in 0..GATHERED {
                 let Ok(told) = timeout(Duration::ZERO, sockets.monitor.next()).await else { break };
-                self.told(told?, sockets.requests.port());
+                self.told(told?);
             }
             while let Ok(order) = self.orders.try_recv() {
                 self.reconciler.order(order, Instant::now());
             }
-            if self.reconciler.look_at() <= Instant::now() {
+            let began = Instant::now();
+            let looks = self.reconciler.look_at() <= began;
+            if looks {
                 self.look(&mut sockets.requests).await?;
             }
-            self.carry_out(&mut sockets.requests).await?;
+            let operations = self.carry_out(&mut sockets.requests).await?;
+            if looks || operations > 0 {
+                let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                debug!(looked = looks, operations, took_us, "reconciled with the kernel");
+            }
             self.check(&mut sockets.requests).await?;
             if self.tell().is_err() {
                 return Ok(Over);
@@ -138,15 +147,13 @@ impl Worker {
         }
     }
 
-    fn told(&mut self, told: Vec<Told>, own_port: u32) {
+    fn told(&mut self, told: Vec<Told>) {
         let now = Instant::now();
         let protocol = self.reconciler.settings().protocol;
         for one in told {
             let change = match one {
                 Told::Missed => Some(Change::Missed),
-                // What roamd did itself it knows.
-                Told::Message(_, port) if port == own_port => None,
-                Told::Message(message, _) => look::change(&message, protocol),
+                Told::Message(message) => look::change(&message, protocol),
             };
             if let Some(change) = change {
                 self.reconciler.changed(change, now);
@@ -157,16 +164,14 @@ impl Worker {
     /// Looks at all that matters.
     async fn look(&mut self, requests: &mut Requests) -> Result<(), KernelError> {
         let began = Instant::now();
-        match look::look(self.reconciler.settings(), requests).await {
+        let extent = self.reconciler.extent(began);
+        match look::look(self.reconciler.settings(), extent, self.reconciler.kernel(), requests).await {
             Ok((kernel, whole)) => {
                 if self.error.take().is_some() {
                     info!("rtnetlink answers again");
                 }
-                let (routes, neighbors) = (kernel.routes.len(), kernel.neighbors.len());
                 let now = Instant::now();
-                let took_us = (now - began).as_micros();
-                debug!(routes, neighbors, took_us, "looked at the kernel's tables");
-                self.reconciler.looked(kernel, began, now);
+                self.reconciler.looked(kernel, extent, began, now);
                 if !whole {
                     self.reconciler.changed(Change::Missed, now);
                 }
@@ -181,13 +186,13 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&mut self, requests: &mut Requests) -> Result<(), KernelError> {
+    /// Carries out what is to be done, and says how much that was.
+    async fn carry_out(&mut self, requests: &mut Requests) -> Result<usize, KernelError> {
         let operations = self.reconciler.operations(AT_ONCE);
         self.more = operations.len() == AT_ONCE;
         if operations.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        let began = Instant::now();
         let protocol = self.reconciler.settings().protocol;
         let messages: Vec<_> =
             operations.iter().map(|operation| message::request(operation, protocol)).collect();
@@ -197,9 +202,7 @@ impl Worker {
             log(operation, self.reconciler.kernel());
             self.reconciler.done(operation, result, now);
         }
-        let took_us = (now - began).as_micros();
-        debug!(operations = operations.len(), took_us, "changed the kernel's tables");
-        Ok(())
+        Ok(operations.len())
     }
 
     /// Reads what the checks are about, where VMs are behind other interfaces than last time, and now and then.
@@ -256,20 +259,20 @@ impl Worker {
 fn log(operation: &Operation, kernel: &Kernel) {
     match operation {
         Operation::AddRoute(key, target) => {
-            debug!(prefix = %key.prefix, table = key.table, ?target, "route added");
+            trace!(prefix = %key.prefix, table = key.table, ?target, "route added");
         }
-        Operation::RemoveRoute(key, _) => debug!(prefix = %key.prefix, table = key.table, "route removed"),
+        Operation::RemoveRoute(key, _) => trace!(prefix = %key.prefix, table = key.table, "route removed"),
         Operation::SetNeighbor((index, address), mac) => {
-            debug!(%address, device = ?kernel.links.name(*index), %mac, "neighbour set");
+            trace!(%address, device = ?kernel.links.name(*index), %mac, "neighbour set");
         }
         Operation::RemoveNeighbor((index, address)) => {
-            debug!(%address, device = ?kernel.links.name(*index), "neighbour removed");
+            trace!(%address, device = ?kernel.links.name(*index), "neighbour removed");
         }
         Operation::AddRule(rule) => {
-            debug!(uplink = %rule.uplink, table = rule.table, ipv6 = rule.ipv6, "rule added");
+            trace!(uplink = %rule.uplink, table = rule.table, ipv6 = rule.ipv6, "rule added");
         }
         Operation::RemoveRule(rule) => {
-            debug!(uplink = %rule.uplink, table = rule.table, ipv6 = rule.ipv6, "rule removed");
+            trace!(uplink = %rule.uplink, table = rule.table, ipv6 = rule.ipv6, "rule removed");
         }
     }
 }

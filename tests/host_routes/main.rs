@@ -8,6 +8,7 @@ mod agent;
 mod kernel;
 mod namespace;
 mod routes;
+mod thousand;
 
 // What the tests between real parts have as well.
 #[allow(dead_code, reason = "shared with tests/real, which uses all of it")]
