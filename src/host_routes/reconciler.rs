@@ -57,6 +57,17 @@ pub(super) enum Extent {
     Tables,
 }
 
+/// What has been seen of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// It has not been looked at.
+    Nothing,
+    /// News were missed since.
+    Doubtful,
+    /// Everything, and all news of interfaces since.
+    Whole,
+}
+
 /// Why the kernel did not do what it was asked, in words; whether what was to go was gone already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -71,9 +82,7 @@ pub(super) struct Reconciler {
     complete: bool,
     clearing: bool,
     kernel: Kernel,
-    /// Whether the kernel has been looked at, and whether the next look must be at all of it.
-    known: bool,
-    whole: bool,
+    seen: Seen,
     failures: Failures,
     /// When to look because of changes, of failures, and in any case.
     changed_at: Option<Instant>,
@@ -94,8 +103,7 @@ impl Reconciler {
             complete: false,
             clearing: false,
             kernel: Kernel::default(),
-            known: false,
-            whole: true,
+            seen: Seen::Nothing,
             failures: BTreeMap::new(),
             changed_at: None,
             retry_at: None,
@@ -128,7 +136,7 @@ impl Reconciler {
                     if unseen {
                         // The tap may be as new as the VM.
                         self.changed_at.get_or_insert(now);
-                        self.whole = true;
+                        self.doubt();
                     }
                     self.due.insert(prefix);
                     self.wants.insert(prefix, want);
@@ -141,14 +149,14 @@ impl Reconciler {
     /// How much of the kernel is to be looked at, where something is. Of interfaces all news are taken in, and of our routes
     /// those stand in our tables: the rest is looked at where news were missed, and now and then.
     pub(super) fn extent(&self, now: Instant) -> Extent {
-        if self.whole || self.due_at <= now { Extent::Whole } else { Extent::Tables }
+        if self.seen == Seen::Whole && now < self.due_at { Extent::Tables } else { Extent::Whole }
     }
 
     /// The kernel was looked at, so much of it; that began at `began`.
     pub(super) fn looked(&mut self, kernel: Kernel, extent: Extent, began: Instant, now: Instant) {
         let last = std::mem::replace(&mut self.kernel, kernel);
         match extent {
-            Extent::Whole => self.whole = false,
+            Extent::Whole => self.seen = Seen::Whole,
             Extent::Tables => {
                 let tables = self.settings.tables(&last);
                 self.kernel.links = last.links;
@@ -157,7 +165,6 @@ impl Reconciler {
                     .extend(last.routes.into_iter().filter(|(key, _)| !tables.contains(&key.table)));
             }
         }
-        self.known = true;
         if self.failures.is_empty() {
             self.retry_wait = RETRY;
         }
@@ -169,6 +176,13 @@ impl Reconciler {
     pub(super) fn not_looked(&mut self, began: Instant, now: Instant) {
         self.rested(began, now);
         self.retry_later(now);
+    }
+
+    /// What was seen of interfaces may be so no longer.
+    fn doubt(&mut self) {
+        if self.seen == Seen::Whole {
+            self.seen = Seen::Doubtful;
+        }
     }
 
     fn rested(&mut self, began: Instant, now: Instant) {
@@ -201,7 +215,7 @@ impl Reconciler {
             }
             Change::Rule => true,
             Change::Missed => {
-                self.whole = true;
+                self.doubt();
                 true
             }
         };
@@ -218,7 +232,7 @@ impl Reconciler {
 
     /// What is to be done now, at most `most` of it.
     pub(super) fn operations(&self, most: usize) -> Vec<Operation> {
-        if !self.known {
+        if self.seen == Seen::Nothing {
             return Vec::new();
         }
         let goal = self.goal();
@@ -284,12 +298,12 @@ impl Reconciler {
 
     /// Whether what was to be cleared is gone, or can't be removed.
     pub(super) fn is_cleared(&self) -> bool {
-        self.clearing && self.known && self.operations(1).is_empty()
+        self.clearing && self.seen != Seen::Nothing && self.operations(1).is_empty()
     }
 
     fn stand(&self, prefix: Prefix, wanted: &Wanted) -> Stand {
         let without = |state, error| Stand { wanted: wanted.clone(), state, device: None, error };
-        if !self.known || self.clearing {
+        if self.seen == Seen::Nothing || self.clearing {
             return without(StandState::Pending, None);
         }
         let placement = match placement(prefix, wanted, &self.settings, &self.kernel) {

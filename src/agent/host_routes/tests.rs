@@ -146,7 +146,7 @@ fn an_exabgp_that_does_not_answer_holds_the_kernels_routes_for_a_second_and_no_l
     host.tells(LifecycleKind::Suspended(SuspendedDetail::Migrated));
     let host_routes = host.rig.agent.host_routes.as_mut().unwrap();
     let deadline = host_routes.deadline().unwrap();
-    host_routes.lower(&host.rig.agent.plan, deadline - Duration::from_millis(1));
+    host_routes.lower(&host.rig.agent.plan, deadline.checked_sub(Duration::from_millis(1)).unwrap());
     assert_eq!(host.orders.try_recv(), Err(mpsc::error::TryRecvError::Empty));
     host.rig.agent.host_routes.as_mut().unwrap().lower(&host.rig.agent.plan, deadline);
     assert_eq!(host.ordered(), ["waits"]);
