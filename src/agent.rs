@@ -5,7 +5,7 @@
 //! the order is: decide, send steps, let them be written, then ask for looks, log and publish; so nothing stands
 //! between an event and its command.
 //!
-//! ExaBGP is sent nothing before it has said what it holds ([`exabgp::Report::Ready`]); until libvirt has been
+//! ExaBGP is sent nothing before it has said what it holds ([`Ready`](crate::exabgp::Report::Ready)); until libvirt has been
 //! listed, what it holds of ours is kept.
 
 mod channels;

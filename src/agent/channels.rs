@@ -39,7 +39,7 @@ pub struct Outputs {
     pub orders: mpsc::UnboundedSender<Order>,
     /// Orders to the kernel's routes, where they are roamd's.
     pub host_routes: Option<mpsc::UnboundedSender<crate::host_routes::Order>>,
-    /// Where snapshots are published; holds the first one, see [`first_snapshot`].
+    /// Where snapshots are published; holds the first one, see [`first_snapshot`](super::first_snapshot).
     pub snapshots: watch::Sender<Arc<Snapshot>>,
 }
 

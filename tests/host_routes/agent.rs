@@ -143,12 +143,14 @@ in_a_namespace_of_its_own! {
         assert_eq!(host.commands(), Vec::<String>::new());
         tap("tap-web");
         for prefix in ["198.51.100.10", "2001:db8:5::10"] {
-            let route = host.route_is(prefix, "announced", "placed");
-            assert_eq!((&route["host_route"]["device"], &route["error"]), (&Value::from("br0"), &Value::Null));
+            // The tap is there for a moment before it is a port of the bridge.
+            let at_the_bridge = |route: &Value| route["host_route"]["device"] == "br0" && route["state"] == "announced";
+            let route = host.until("it leads to the bridge", &format!("/api/v1/routes/{prefix}"), at_the_bridge);
+            assert_eq!((&route["host_route"]["state"], &route["error"]), (&Value::from("placed"), &Value::Null));
         }
         assert_eq!(host.commands().len(), 2);
         host.until("it is ready", "/readyz", |ready| ready["ready"] == true);
-        assert_eq!(lines("-4 route show proto 82"), ROUTE);
+        until_lines("-4 route show proto 82", &ROUTE);
         // The kernel has the routes before ExaBGP is told: the log says in which order.
         let log = fs::read_to_string(host.dir.join("log")).expect("it logs");
         let placed = log.find("route added").expect("it added them");
