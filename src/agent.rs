@@ -5,14 +5,17 @@
 //! the order is: decide, send steps, let them be written, then ask for looks, log and publish; so nothing stands
 //! between an event and its command.
 //!
-//! ExaBGP is sent nothing before it has said what it holds ([`exabgp::Report::Ready`]); until libvirt has been
+//! ExaBGP is sent nothing before it has said what it holds ([`Ready`](crate::exabgp::Report::Ready)); until libvirt has been
 //! listed, what it holds of ours is kept.
 
+mod channels;
 mod clock;
 mod conflicts;
 mod effects;
 mod health;
 mod heartbeat;
+mod host_routes;
+mod kernel;
 mod publish;
 mod reports;
 mod wire;
@@ -21,22 +24,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::config::{Config, Faults, Transport};
+use crate::config::{Config, Transport};
 use crate::exabgp::{self, Order};
-use crate::libvirt::{self, Request};
+use crate::libvirt;
 use crate::mobility::{Mobility, Transition};
 use crate::plan::Plan;
 use crate::route::Prefix;
-use crate::snapshot::{ConfigStatus, Conflicts, Snapshot};
+use crate::snapshot::{ConfigStatus, Conflicts, HostRoutesStatus};
 use crate::timer::sleep_until;
 use crate::vm::Uuid;
+pub use channels::{Command, Ended, Inputs, Outputs};
 use clock::Clock;
 use conflicts::Offers;
 use health::Health;
 use heartbeat::Heartbeat;
+use host_routes::HostRoutes;
 pub use publish::first_snapshot;
 use publish::{Publisher, State};
 
@@ -59,53 +63,6 @@ const PUBLISH_REST: u32 = 9;
 /// How long a change waits to be published, for what follows from it: an acknowledgement, the answer to a look.
 const PUBLISH_AFTER: Duration = Duration::from_millis(2);
 
-/// What a signal asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// The configuration was read again (`SIGHUP`), and whether it is valid.
-    Reload(Result<(), Faults>),
-    /// Stop in order (`SIGTERM`, `SIGINT`).
-    Stop,
-}
-
-/// The channels that lead to the agent.
-#[derive(Debug)]
-pub struct Inputs {
-    /// libvirt's reports.
-    pub libvirt: mpsc::Receiver<libvirt::Report>,
-    /// ExaBGP's reports.
-    pub exabgp: mpsc::UnboundedReceiver<exabgp::Report>,
-    /// What signals ask for.
-    pub commands: mpsc::Receiver<Command>,
-}
-
-/// The channels that lead away from it.
-pub struct Outputs {
-    /// Asks libvirt; must not block.
-    pub ask: Box<dyn Fn(Request) + Send>,
-    /// Orders to ExaBGP.
-    pub orders: mpsc::UnboundedSender<Order>,
-    /// Where snapshots are published; holds the first one, see [`first_snapshot`].
-    pub snapshots: watch::Sender<Arc<Snapshot>>,
-}
-
-impl std::fmt::Debug for Outputs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outputs").finish_non_exhaustive()
-    }
-}
-
-/// Why the agent ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// It was asked to.
-    Stopped,
-    /// ExaBGP, or whoever read the commands, is gone, and with it this agent's purpose.
-    ExabgpGone(String),
-    /// The threads that watch libvirt have ended, which they do only by a fault of their own.
-    LibvirtGone,
-}
-
 /// Runs until it is asked to stop or ExaBGP is gone.
 pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> Ended {
     let mut agent = Agent::new(config, outputs);
@@ -117,15 +74,17 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             report = inputs.libvirt.recv() => WokenBy::Libvirt(report),
             Some(report) = inputs.exabgp.recv() => WokenBy::Exabgp(report),
             Some(command) = inputs.commands.recv() => WokenBy::Command(command),
+            Some(report) = inputs.host_routes.recv() => WokenBy::Kernel(report),
             () = sleep_until(deadline) => WokenBy::Time,
         };
         // Before anything is believed that waited meanwhile.
-        agent.stood_still();
+        agent.beat();
         match woken_by {
             WokenBy::Libvirt(Some(report)) => agent.libvirt(report),
             WokenBy::Libvirt(None) => return Ended::LibvirtGone,
             WokenBy::Exabgp(report) => agent.exabgp(report),
             WokenBy::Command(command) => agent.command(command),
+            WokenBy::Kernel(report) => agent.kernel(report),
             WokenBy::Time => agent.tick(),
         }
         // The exchange with ExaBGP runs on this thread too: what was ordered is written before anything else.
@@ -135,13 +94,13 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             if event.is_none() && reply.is_none() {
                 break;
             }
+            agent.beat();
             if let Some(report) = reply {
                 agent.exabgp(report);
             }
             if let Some(report) = event {
                 agent.libvirt(report);
             }
-            agent.beat();
             tokio::task::yield_now().await;
         }
         agent.follow_up();
@@ -156,6 +115,7 @@ enum WokenBy {
     Libvirt(Option<libvirt::Report>),
     Exabgp(exabgp::Report),
     Command(Command),
+    Kernel(crate::host_routes::Report),
     Time,
 }
 
@@ -178,6 +138,9 @@ struct Agent {
     offers: Offers,
     /// What is published of them.
     conflicts: Arc<Conflicts>,
+    /// The kernel's routes, where they are roamd's, and what is published of them.
+    host_routes: Option<HostRoutes>,
+    host_routes_status: Arc<HostRoutesStatus>,
     outputs: Outputs,
     /// libvirt's present connection; what comes from an older one is dropped.
     connection: u64,
@@ -204,6 +167,7 @@ impl Agent {
         // Nothing is behind a printed command that a repeat could cure.
         let repeat = (config.exabgp.transport != Transport::Print).then_some(REPEAT);
         let config_status = outputs.snapshots.borrow().config_status.clone();
+        let host_routes_status = Arc::clone(&outputs.snapshots.borrow().host_routes);
         Self {
             config_status,
             mobility: Mobility::new(Arc::clone(&config), Instant::now()),
@@ -213,6 +177,8 @@ impl Agent {
             publisher: Publisher::new(outputs.snapshots.clone()),
             offers: Offers::default(),
             conflicts: Arc::default(),
+            host_routes: outputs.host_routes.clone().map(HostRoutes::new),
+            host_routes_status,
             outputs,
             connection: 0,
             connected_at: None,
@@ -236,6 +202,7 @@ impl Agent {
             Some(self.heartbeat.deadline()),
             self.offers.deadline(),
             self.publish_at(),
+            self.host_routes.as_ref().and_then(HostRoutes::deadline),
             self.stopping,
         ]
         .into_iter()
@@ -243,12 +210,12 @@ impl Agent {
         .min()
     }
 
-    fn ended(&self) -> Option<Ended> {
+    fn ended(&mut self) -> Option<Ended> {
         if let Some(reason) = &self.gone {
             return Some(Ended::ExabgpGone(reason.clone()));
         }
         let stopping = self.stopping?;
-        (self.plan.is_settled() || stopping <= Instant::now()).then_some(Ended::Stopped)
+        (self.is_cleared() || stopping <= Instant::now()).then_some(Ended::Stopped)
     }
 
     fn tick(&mut self) {
@@ -265,15 +232,10 @@ impl Agent {
         self.apply(effects, None);
     }
 
+    /// Tells the relay that this agent lives, and notices that it did not for longer than others count on it: its host was
+    /// frozen, or the process stopped. The relay lowers the routes at that moment too; the agent must not raise them by what
+    /// it knew before. (In a suspended machine the clock stands still as well, and nobody notices.)
     fn beat(&mut self) {
-        if self.heartbeat.beats(Instant::now()) {
-            self.order(Order::Heartbeat);
-        }
-    }
-
-    /// Notices that this process did not run for longer than others count on it: a host that was frozen, or a machine that was
-    /// suspended. Its relay lowers the routes at that moment too; the agent must not raise them by what it knew before.
-    fn stood_still(&mut self) {
         let now = Instant::now();
         if let Some(stood) = self.heartbeat.stood_still(now) {
             let millis = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
@@ -283,6 +245,9 @@ impl Agent {
             );
             let effects = self.mobility.stood_still(now);
             self.apply(effects, None);
+        }
+        if self.heartbeat.beats(now) {
+            self.order(Order::Heartbeat);
         }
     }
 
@@ -327,6 +292,8 @@ impl Agent {
             plan: &self.plan,
             health: &self.health,
             conflicts: &self.conflicts,
+            host_routes: self.host_routes.as_ref(),
+            host_routes_status: &self.host_routes_status,
             clock: &self.clock,
             now: began,
         };

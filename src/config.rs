@@ -6,6 +6,7 @@
 
 mod digest;
 mod fault;
+mod host_routes;
 mod judge;
 mod load;
 mod marks;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use fault::{Fault, Faults};
+pub use host_routes::{Gateway, HostRoutes, NicChoices, RouteTable};
 
 use crate::route::{Asn, AttributeOverrides, Ladder, NextHop, Prefix};
 use crate::vm::{Uuid, VmName};
@@ -46,6 +48,8 @@ pub struct Config {
     pub mobility: Mobility,
     /// VMs that this host never announces.
     pub hold: BTreeSet<VmName>,
+    /// `host_routes`; `None`: the kernel's routes are somebody else's.
+    pub host_routes: Option<HostRoutes>,
     /// `http`
     pub http: Http,
     /// `log`
@@ -219,6 +223,8 @@ pub struct Vm {
     pub uuid: Option<Uuid>,
     /// The prefixes that lead to it, in the order of the file; no two VMs' overlap.
     pub service_ips: Vec<Prefix>,
+    /// Which of its NICs serves which of them, for host routes.
+    pub nics: NicChoices,
     /// Attributes of its routes.
     pub attributes: AttributeOverrides,
 }

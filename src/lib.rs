@@ -20,6 +20,7 @@
 //! - [`plan`]: pure; desired routes against acknowledged ones, as steps in order of urgency.
 //! - [`agent`]: the one task that owns the state and ties the parts together.
 //! - [`libvirt`], [`exabgp`]: the shell on either side. They never import one another; channels are the seams.
+//! - [`host_routes`]: the shell on the kernel's side: routes and neighbours of the VMs, where they are roamd's.
 //! - [`link`]: what the agent and `roamd-relay` say to each other; [`relay`]: that other process, which ExaBGP runs.
 //! - [`snapshot`]: what is published of the state; [`http`] serves it and knows nothing else.
 //!
@@ -32,6 +33,7 @@ mod chain;
 pub mod cli;
 pub mod config;
 pub mod exabgp;
+pub mod host_routes;
 pub mod http;
 pub mod libvirt;
 pub mod link;

@@ -9,6 +9,7 @@
 //! - `connection.rs`: one connection with its registrations; `error.rs` says what went wrong with it.
 //! - `supervisor.rs`: the threads that keep a connection and list and look on it; `schedule.rs` says when,
 //!   `mailbox.rs` holds what waits for them.
+//! - `xml.rs`: a domain's live definition to its NICs.
 
 use std::sync::Arc;
 use std::thread;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::config;
+use crate::vm::nic::Nic;
 use crate::vm::{Lifecycle, Sighting, Uuid};
 
 mod connection;
@@ -29,6 +31,7 @@ mod schedule;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use connection::Connection;
 pub use event_loop::EventLoopError;
@@ -74,6 +77,24 @@ pub enum Report {
         /// What was found.
         answer: Answer,
     },
+    /// A device was plugged into a domain or out of it: its NICs may be others now.
+    Devices {
+        /// The connection it came on.
+        connection: u64,
+        /// The domain.
+        uuid: Uuid,
+    },
+    /// The answer to [`Request::Nics`].
+    Nics {
+        /// The connection it was asked on.
+        connection: u64,
+        /// The VM it was asked about.
+        uuid: Uuid,
+        /// When libvirt was asked.
+        asked_at: Instant,
+        /// What was found.
+        answer: NicsAnswer,
+    },
     /// Events were dropped because the agent was too slow to take them; a list follows by itself.
     Overflowed {
         /// The connection they came on.
@@ -100,6 +121,17 @@ pub enum Answer {
     Failed(String),
 }
 
+/// What a question about a VM's NICs found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NicsAnswer {
+    /// All of them, in the order of the live definition.
+    Found(Vec<Nic>),
+    /// libvirt knows no such domain.
+    Gone,
+    /// libvirt could not tell, or what it told is not understood, in words.
+    Failed(String),
+}
+
 /// Something to be asked of libvirt; the answer comes as a [`Report`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
@@ -107,6 +139,8 @@ pub enum Request {
     List,
     /// Look at one domain: its state, and for PAUSED/MIGRATION which side of the migration this host is.
     Look(Uuid),
+    /// Read one domain's NICs from its live definition. Asked for only where [`spawn`] was told so.
+    Nics(Uuid),
 }
 
 /// Why [`spawn`] started nothing. That libvirt can't be reached is not among it: it is a [`Report`].
@@ -152,8 +186,14 @@ impl Drop for Handle {
 /// The capacity of `reports` is the number of events that the agent may be behind before some are dropped, which
 /// ends in [`Report::Overflowed`] and a list. All other reports wait for room. When the receiver is dropped, the
 /// threads end. Must be called before anything else in the process opens a libvirt connection.
-pub fn spawn(settings: &config::Libvirt, reports: mpsc::Sender<Report>) -> Result<Requests, SpawnError> {
-    start(Settings::new(settings), reports)
+///
+/// With `nics`, devices that are plugged in and out are reported, and [`Request::Nics`] is answered.
+pub fn spawn(
+    settings: &config::Libvirt,
+    nics: bool,
+    reports: mpsc::Sender<Report>,
+) -> Result<Requests, SpawnError> {
+    start(Settings { nics, ..Settings::new(settings) }, reports)
 }
 
 /// What the threads go by.
@@ -161,6 +201,8 @@ pub fn spawn(settings: &config::Libvirt, reports: mpsc::Sender<Report>) -> Resul
 struct Settings {
     uri: String,
     read_write: bool,
+    /// Whether NICs are asked for.
+    nics: bool,
     resync: Duration,
     /// How long after the connect there is one extra list. A libvirtd that has just started reconnects to its
     /// QEMUs in threads of its own; what they find (a guest that ended meanwhile) may give no event.
@@ -179,6 +221,7 @@ impl Settings {
         Self {
             uri: settings.uri.clone(),
             read_write: settings.read_write,
+            nics: false,
             resync: settings.resync,
             settle: Duration::from_secs(5),
             open_deadline: Duration::from_secs(10),

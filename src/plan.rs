@@ -16,6 +16,7 @@
 //!   few hundredths of a second, and never more than [`WINDOW`] steps: an urgent one waits behind no more than these.
 
 mod entry;
+mod hold;
 mod queue;
 mod window;
 mod wire;
@@ -28,6 +29,7 @@ use entry::{Entry, Held};
 use queue::Queue;
 use window::Window;
 
+pub use hold::Hold;
 pub use window::WINDOW;
 
 /// How long a withdraw is remembered, to be repeated when a session comes up.

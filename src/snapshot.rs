@@ -9,6 +9,7 @@
 
 mod counts;
 mod fleet;
+mod host_routes;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use serde::{Serialize, Serializer};
 
 pub use counts::Counts;
 pub use fleet::service_ip_text;
+pub use host_routes::{HostRouteConflict, HostRouteState, HostRouteView, HostRoutesStatus};
 
 use crate::config::Config;
 use crate::exabgp::NeighborState;
@@ -66,6 +68,8 @@ pub struct Snapshot {
     pub exabgp: ExabgpStatus,
     /// Paths of others to VMs that execute here.
     pub conflicts: Arc<Conflicts>,
+    /// The kernel's routes to the VMs.
+    pub host_routes: Arc<HostRoutesStatus>,
     /// The VMs that libvirt knows here, and those with a route that is not settled yet. A managed VM stands
     /// under its name in the configuration, any other under its domain name.
     pub vms: BTreeMap<VmName, Arc<VmView>>,
@@ -76,7 +80,7 @@ pub struct Snapshot {
 /// A reason why `/readyz` answers 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// The part: `libvirt`, `exabgp`, `neighbors` or `routes`.
+    /// The part: `libvirt`, `exabgp`, `neighbors`, `routes` or `host_routes`.
     pub part: &'static str,
     /// What is missing, in words.
     pub reason: String,
@@ -244,8 +248,10 @@ pub struct RouteView {
     /// When every neighbor that was up then had been seen to be told so; `null` where that is not known: ExaBGP has not sent
     /// it yet, or does not report the UPDATEs that it sends.
     pub confirmed_at: Option<Timestamp>,
-    /// Why it failed.
+    /// Why it failed, or is held back.
     pub error: Option<String>,
+    /// How its address stands in the kernel; `null` where that is not roamd's, or nothing is wanted there.
+    pub host_route: Option<HostRouteView>,
 }
 
 /// How far ExaBGP is with a route.

@@ -52,6 +52,7 @@ macro_rules! every {
 }
 
 mod event;
+pub mod nic;
 mod state;
 
 use std::fmt;

@@ -72,7 +72,7 @@ async fn what_an_operator_does_to_a_domain_is_followed_event_by_event() {
         lease: Duration::from_secs(60),
     };
     let (sender, reports) = mpsc::channel(64);
-    let mut agent = Agent { requests: spawn(&settings, sender).unwrap(), reports };
+    let mut agent = Agent { requests: spawn(&settings, false, sender).unwrap(), reports };
 
     let first = agent.next().await;
     assert!(matches!(first, Report::Connected { connection: 1, .. }), "{first:?}");

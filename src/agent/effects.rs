@@ -39,6 +39,7 @@ impl Agent {
         for uuid in std::mem::take(&mut self.looks) {
             (self.outputs.ask)(Request::Look(uuid));
         }
+        self.follow_up_host_routes();
         for transition in std::mem::take(&mut self.transitions) {
             self.publisher.stale_domain(transition.uuid);
             reports::log(&transition);
@@ -63,7 +64,9 @@ impl Agent {
             for prefix in &prefixes {
                 self.offers.stale(*prefix);
             }
+            self.place(vm);
             self.plan.want(prefixes, routes);
+            self.hold_back(vm);
         }
     }
 

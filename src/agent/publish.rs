@@ -8,12 +8,14 @@ use tokio::sync::watch;
 
 use super::clock::Clock;
 use super::health::{Health, Lists};
+use super::host_routes::HostRoutes;
 use crate::config::Config;
 use crate::mobility::{Known, Mobility};
-use crate::plan::{Plan, Progress};
+use crate::plan::{Hold, Plan, Progress};
 use crate::route::{Prefix, Route};
 use crate::snapshot::{
-    ConfigStatus, Conflicts, MigrationView, RouteState, RouteView, Snapshot, VmView, service_ip_text,
+    ConfigStatus, Conflicts, HostRouteView, HostRoutesStatus, MigrationView, RouteState, RouteView, Snapshot,
+    VmView, service_ip_text,
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
@@ -37,6 +39,10 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         libvirt: health.libvirt,
         exabgp: health.exabgp,
         conflicts: Arc::default(),
+        host_routes: Arc::new(HostRoutesStatus {
+            enabled: config.host_routes.is_some(),
+            ..HostRoutesStatus::default()
+        }),
         vms: BTreeMap::new(),
         routes: BTreeMap::new(),
     }
@@ -111,13 +117,15 @@ impl Publisher {
 
     fn put_out(&self, state: &State<'_>, changed: bool) {
         let settled = state.plan.is_settled();
-        let not_ready = state.health.not_ready(state.config, Lists::of(state.mobility), settled);
+        let mut not_ready = state.health.not_ready(state.config, Lists::of(state.mobility), settled);
+        not_ready.extend(state.host_routes.and_then(|host_routes| host_routes.not_ready(state.mobility)));
         let last = self.snapshots.borrow().clone();
         let same = !changed
             && last.not_ready == not_ready
             && last.libvirt == state.health.libvirt
             && last.exabgp == state.health.exabgp
             && last.conflicts == *state.conflicts
+            && last.host_routes == *state.host_routes_status
             && last.config_status == *state.config_status;
         if same {
             return;
@@ -128,6 +136,7 @@ impl Publisher {
             libvirt: state.health.libvirt.clone(),
             exabgp: state.health.exabgp.clone(),
             conflicts: Arc::clone(state.conflicts),
+            host_routes: Arc::clone(state.host_routes_status),
             config_status: state.config_status.clone(),
             vms: self.vms.clone(),
             routes: self.routes.clone(),
@@ -203,15 +212,31 @@ pub(super) struct State<'a> {
     pub(super) plan: &'a Plan,
     pub(super) health: &'a Health,
     pub(super) conflicts: &'a Arc<Conflicts>,
+    pub(super) host_routes: Option<&'a HostRoutes>,
+    pub(super) host_routes_status: &'a Arc<HostRoutesStatus>,
     pub(super) clock: &'a Clock,
     pub(super) now: Instant,
 }
 
 impl State<'_> {
+    /// Why a route that is wanted was not sent.
+    fn held_back(&self, prefix: Prefix, host_route: Option<&HostRouteView>) -> Option<String> {
+        if self.host_routes?.hold(prefix) == Hold::Free {
+            return None;
+        }
+        let why = host_route
+            .and_then(|view| view.error.as_deref())
+            .unwrap_or("the kernel has not confirmed it yet");
+        Some(format!("held back until its host route is in place: {why}"))
+    }
+
     fn route_view(&self, prefix: Prefix, last: Option<&Arc<RouteView>>) -> Option<Arc<RouteView>> {
         let progress = self.plan.progress(prefix)?;
+        let host_route = self.host_routes.and_then(|host_routes| host_routes.view(prefix));
         let (route, state, error) = match progress {
-            Progress::Pending(route) => (Some(route), RouteState::Pending, None),
+            Progress::Pending(route) => {
+                (Some(route), RouteState::Pending, self.held_back(prefix, host_route.as_ref()))
+            }
             Progress::Announced(route) => (Some(route), RouteState::Announced, None),
             Progress::Failed(route, reason) => (Some(route), RouteState::Failed, Some(reason.to_owned())),
             Progress::Withdrawing { last, failure: None, .. } => (last, RouteState::Withdrawing, None),
@@ -232,6 +257,7 @@ impl State<'_> {
             since,
             confirmed_at: self.plan.confirmed_at(prefix).map(|at| self.clock.stamp(at)),
             error: error.clone(),
+            host_route: host_route.clone(),
         };
         match (route, progress) {
             (Some(route), _) => Some(Arc::new(view(route))),
@@ -245,6 +271,7 @@ impl State<'_> {
                 since,
                 confirmed_at: None,
                 error,
+                host_route,
             })),
             // A withdraw that is only repeated: what it was is shown until it is done.
             (None, _) => last.cloned(),

@@ -26,6 +26,7 @@ impl Agent {
                 self.health.libvirt.version = Some(version);
                 self.health.libvirt.error = None;
                 self.health.libvirt.since = Some(self.clock.stamp(at));
+                self.doubt_nics();
             }
             libvirt::Report::Event { connection, event } if connection == self.connection => {
                 debug!(vm = %event.name, uuid = %event.uuid, event = %event.kind, "libvirt event");
@@ -48,6 +49,7 @@ impl Agent {
                     self.publisher.stale_domain(uuid);
                 }
                 self.apply(effects, None);
+                self.listed_host_routes();
             }
             libvirt::Report::Looked { connection, uuid, asked_at, answer }
                 if connection == self.connection =>
@@ -66,12 +68,19 @@ impl Agent {
                 let event_at = self.doubted_at.remove(&uuid);
                 self.apply(effects, event_at.map(|event_at| Origin { event_at, decided_by: "look" }));
             }
+            libvirt::Report::Devices { connection, uuid } if connection == self.connection => {
+                self.devices_changed(uuid);
+            }
+            libvirt::Report::Nics { connection, uuid, asked_at, answer } if connection == self.connection => {
+                self.nics_answered(uuid, asked_at, answer);
+            }
             libvirt::Report::Overflowed { .. } => {
+                self.doubt_nics();
                 warn!("events from libvirt were dropped: they came faster than they were taken");
             }
             libvirt::Report::Disconnected { error, at } => {
                 if self.health.libvirt.connected || self.health.libvirt.error.as_ref() != Some(&error) {
-                    warn!(%error, "libvirt is not reachable: routes stay above unsure until its lease ends");
+                    warn!(%error, "libvirt is not reachable: its lease begins to run out");
                 }
                 if self.health.libvirt.connected || self.health.libvirt.since.is_none() {
                     self.health.libvirt.since = Some(self.clock.stamp(at));
@@ -82,7 +91,9 @@ impl Agent {
             }
             libvirt::Report::Event { .. }
             | libvirt::Report::Listed { .. }
-            | libvirt::Report::Looked { .. } => {
+            | libvirt::Report::Looked { .. }
+            | libvirt::Report::Devices { .. }
+            | libvirt::Report::Nics { .. } => {
                 debug!("a report of an older libvirt connection is dropped");
             }
         }

@@ -2,28 +2,30 @@
 
 mod scenarios;
 
+use tokio::sync::{mpsc, watch};
+
 use super::*;
 use crate::config::OnStop;
-use crate::exabgp::{Audience, Neighbor, NeighborState, line};
-use crate::libvirt::Answer;
+use crate::exabgp::{self, Audience, Neighbor, NeighborState, line};
+use crate::libvirt::{self, Answer, Request};
 use crate::plan::{FoundRoute, Outcome};
 use crate::route::{Attributes, NextHop, Rung};
-use crate::snapshot::sample;
+use crate::snapshot::{Snapshot, sample};
 use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, VmName, VmState};
 
-const VM: Uuid = Uuid::from_u128(1);
+pub(super) const VM: Uuid = Uuid::from_u128(1);
 
 /// An agent for a host with the VM `web-1` at 198.51.100.10, and the far ends of its channels.
-struct Rig {
-    agent: Agent,
+pub(super) struct Rig {
+    pub(super) agent: Agent,
     orders: mpsc::UnboundedReceiver<Order>,
-    asked: std::sync::mpsc::Receiver<Request>,
+    pub(super) asked: std::sync::mpsc::Receiver<Request>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    start: Instant,
+    pub(super) start: Instant,
 }
 
 impl Rig {
-    fn new(transport: Transport) -> Self {
+    pub(super) fn new(transport: Transport) -> Self {
         Self::with(|config| config.exabgp.transport = transport)
     }
 
@@ -35,7 +37,7 @@ impl Rig {
         let (ask, asked) = std::sync::mpsc::channel();
         let (snapshots_in, snapshots) = watch::channel(Arc::new(first_snapshot(&config, "kvm1")));
         let ask = Box::new(move |request| ask.send(request).unwrap());
-        let outputs = Outputs { ask, orders: orders_in, snapshots: snapshots_in };
+        let outputs = Outputs { ask, orders: orders_in, host_routes: None, snapshots: snapshots_in };
         let agent = Agent::new(config, outputs);
         Self { agent, orders, asked, snapshots, start: Instant::now() }
     }
@@ -44,28 +46,28 @@ impl Rig {
         self.start + Duration::from_secs_f64(millis / 1_000.0)
     }
 
-    fn exabgp_answers(&mut self, table: Vec<FoundRoute>) {
+    pub(super) fn exabgp_answers(&mut self, table: Vec<FoundRoute>) {
         let (ledger, at) = (Vec::new(), self.start);
         self.agent.exabgp(exabgp::Report::Ready { version: None, epoch: None, table, ledger, at });
     }
 
-    fn connects(&mut self, connection: u64, millis: f64) {
+    pub(super) fn connects(&mut self, connection: u64, millis: f64) {
         let at = self.at(millis);
         self.agent.libvirt(libvirt::Report::Connected { connection, version: "9.0.0".to_owned(), at });
     }
 
-    fn lists(&mut self, connection: u64, millis: f64, state: Option<VmState>) {
+    pub(super) fn lists(&mut self, connection: u64, millis: f64, state: Option<VmState>) {
         let vms = state.map(sighting).into_iter().collect();
         self.agent.libvirt(libvirt::Report::Listed { connection, asked_at: self.at(millis), vms });
     }
 
-    fn tells(&mut self, connection: u64, millis: f64, kind: LifecycleKind) {
+    pub(super) fn tells(&mut self, connection: u64, millis: f64, kind: LifecycleKind) {
         let event = Lifecycle { uuid: VM, name: VmName::new("web-1"), kind, at: self.at(millis) };
         self.agent.libvirt(libvirt::Report::Event { connection, event });
     }
 
     /// The commands that were ordered since the last time, each acknowledged at once.
-    fn commands(&mut self) -> Vec<String> {
+    pub(super) fn commands(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Ok(order) = self.orders.try_recv() {
             let Order::Do(steps) = order else { continue };
@@ -80,13 +82,13 @@ impl Rig {
         lines
     }
 
-    fn published(&mut self) -> Arc<Snapshot> {
+    pub(super) fn published(&mut self) -> Arc<Snapshot> {
         self.agent.follow_up();
         self.agent.publish();
         Arc::clone(&self.snapshots.borrow())
     }
 
-    fn not_ready(&mut self) -> Vec<&'static str> {
+    pub(super) fn not_ready(&mut self) -> Vec<&'static str> {
         self.published().not_ready.iter().map(|reason| reason.part).collect()
     }
 }
@@ -95,7 +97,7 @@ fn sighting(state: VmState) -> Sighting {
     Sighting { uuid: VM, name: VmName::new("web-1"), state, role: None }
 }
 
-fn running() -> VmState {
+pub(super) fn running() -> VmState {
     VmState::Running(crate::vm::RunningReason::Booted)
 }
 

@@ -20,6 +20,7 @@ use crate::agent::{self, Command, Ended, Inputs, Outputs};
 use crate::chain::Chain;
 use crate::config::{Config, Log, LogFormat, LogLevel, Transport};
 use crate::exabgp::{self, Settings};
+use crate::host_routes;
 use crate::http::Server;
 use crate::libvirt;
 use crate::snapshot::Snapshot;
@@ -116,10 +117,22 @@ fn engine(
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (exabgp_in, exabgp_reports) = mpsc::unbounded_channel();
         exabgp::spawn(Settings::from(config.as_ref()), orders_out, exabgp_in)?;
-        let requests = libvirt::spawn(&config.libvirt, reports_in)?;
-        let inputs = Inputs { libvirt: libvirt_reports, exabgp: exabgp_reports, commands };
+        let requests = libvirt::spawn(&config.libvirt, config.host_routes.is_some(), reports_in)?;
+        let (kernel_in, host_routes_reports) = mpsc::unbounded_channel();
+        let mut host_routes = None;
+        if let Some(settings) = &config.host_routes {
+            let (orders, orders_out) = mpsc::unbounded_channel();
+            host_routes::spawn(host_routes::Settings::new(settings, config), orders_out, kernel_in)?;
+            host_routes = Some(orders);
+        }
+        let inputs = Inputs {
+            libvirt: libvirt_reports,
+            exabgp: exabgp_reports,
+            commands,
+            host_routes: host_routes_reports,
+        };
         let ask = Box::new(move |request| requests.ask(request));
-        Ok(agent::run(Arc::clone(config), inputs, Outputs { ask, orders, snapshots }).await)
+        Ok(agent::run(Arc::clone(config), inputs, Outputs { ask, orders, host_routes, snapshots }).await)
     });
     drop(stop_http);
     if http.join().is_err() {

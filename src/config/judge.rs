@@ -6,6 +6,7 @@
 mod attributes;
 mod bgp;
 mod host_routes;
+mod nics;
 mod unbuilt;
 mod vms;
 
@@ -20,8 +21,8 @@ use super::path::{At, KeyPath, Step};
 use super::raw::{Leaf, Section, Shaped};
 use super::scalar::{self, Judged, boolean, choice, duration};
 use super::{
-    Bgp, Exabgp, Frozen, Http, Libvirt, Listen, Log, LogFormat, LogLevel, Mobility, OnStop, Transport, Vm,
-    schema,
+    Bgp, Exabgp, Frozen, HostRoutes, Http, Libvirt, Listen, Log, LogFormat, LogLevel, Mobility, OnStop,
+    Transport, Vm, schema,
 };
 use crate::vm::VmName;
 
@@ -47,6 +48,7 @@ pub(super) struct Parts {
     pub(super) bgp: Bgp,
     pub(super) mobility: Mobility,
     pub(super) hold: BTreeSet<VmName>,
+    pub(super) host_routes: Option<HostRoutes>,
     pub(super) http: Http,
     pub(super) log: Log,
     pub(super) vms: BTreeMap<VmName, Arc<Vm>>,
@@ -73,13 +75,13 @@ pub(super) fn judge(file: schema::File, ignored: Vec<KeyPath>) -> Result<Parts, 
     };
     let mobility = judge.mobility(&root.key("mobility"), file.mobility, longest);
     let hold = judge.hold(&root.key("hold"), file.hold.as_ref(), &fleet);
-    judge.host_routes(&root.key("host_routes"), file.host_routes);
+    let host_routes = judge.host_routes(&root.key("host_routes"), file.host_routes);
     let http = judge.http(&root.key("http"), file.http);
     let log = judge.log(&root.key("log"), file.log);
     match bgp {
         Some(bgp) if judge.findings.is_empty() => {
             let vms = fleet.map.into_iter().map(|(name, vm)| (name, Arc::new(vm))).collect();
-            Ok(Parts { libvirt, exabgp, bgp, mobility, hold, http, log, vms })
+            Ok(Parts { libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms })
         }
         Some(_) | None => Err(judge.findings),
     }

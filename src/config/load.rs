@@ -53,10 +53,10 @@ pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Config, Faults> {
         return Err(alone(path, "an empty file".to_owned(), EMPTY.to_owned()));
     }
     let parts = judged(text).map_err(|placed| faults(path, text, placed))?;
-    let Parts { libvirt, exabgp, bgp, mobility, hold, http, log, vms } = parts;
+    let Parts { libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms } = parts;
     let source =
         Source { path: path.to_owned(), sha256: digest::of_bytes(bytes), vms_sha256: digest::of_vms(&vms) };
-    Ok(Config { source, libvirt, exabgp, bgp, mobility, hold, http, log, vms })
+    Ok(Config { source, libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms })
 }
 
 const EMPTY: &str = "must be a map that holds at least bgp.local_as and exabgp.transport";

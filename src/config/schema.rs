@@ -76,7 +76,17 @@ section!(Attributes {
 
 section!(Mobility { standby: Leaf, settle: Leaf, frozen: Leaf });
 
-section!(HostRoutes { enabled: Leaf, protocol: Leaf, table: Leaf, transit_table: Leaf, uplinks: Leaf });
+section!(HostRoutes {
+    enabled: Leaf,
+    protocol: Leaf,
+    table: Leaf,
+    transit_table: Leaf,
+    rule_priority: Leaf,
+    uplinks: Leaf,
+    gateway: Shaped<Gateway>,
+});
+
+section!(Gateway { v4: Leaf, v6: Leaf, mac: Leaf });
 
 section!(Http { listen: Leaf, token_file: Leaf, hosts: Leaf });
 
@@ -85,8 +95,12 @@ section!(Log { level: Leaf, format: Leaf });
 section!(Vm {
     uuid: Leaf,
     service_ips: Leaf,
+    nic: Shaped<Nic>,
+    nics: Entries<Shaped<Nic>>,
     attributes: Box<Shaped<Attributes>>,
 });
+
+section!(Nic { mac: Leaf, network: Leaf, alias: Leaf });
 
 /// The keys that the map at a path may have; none where there is no such map.
 pub(super) fn keys_at(path: &[Step]) -> &'static [&'static str] {
@@ -109,9 +123,11 @@ pub(super) fn keys_at(path: &[Step]) -> &'static [&'static str] {
         ["bgp", "attributes"] | ["bgp", "preference", _] | ["vms", _, "attributes"] => Attributes::KEYS,
         ["mobility"] => Mobility::KEYS,
         ["host_routes"] => HostRoutes::KEYS,
+        ["host_routes", "gateway"] => Gateway::KEYS,
         ["http"] => Http::KEYS,
         ["log"] => Log::KEYS,
         ["vms", _] => Vm::KEYS,
+        ["vms", _, "nic"] | ["vms", _, "nics", _] => Nic::KEYS,
         _ => &[],
     }
 }

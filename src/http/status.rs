@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::answer::json;
 use super::{Snapshots, latest};
-use crate::snapshot::{ConfigStatus, Conflicts, Counts, ExabgpStatus, LibvirtStatus, Snapshot, Timestamp};
+use crate::snapshot::{
+    ConfigStatus, Conflicts, Counts, ExabgpStatus, HostRoutesStatus, LibvirtStatus, Snapshot, Timestamp,
+};
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -22,6 +24,7 @@ struct Status<'a> {
     libvirt: &'a LibvirtStatus,
     exabgp: &'a ExabgpStatus,
     conflicts: &'a Conflicts,
+    host_routes: &'a HostRoutesStatus,
     counts: Counts,
 }
 
@@ -37,6 +40,7 @@ impl<'a> Status<'a> {
             libvirt: &snapshot.libvirt,
             exabgp: &snapshot.exabgp,
             conflicts: &snapshot.conflicts,
+            host_routes: &snapshot.host_routes,
             counts: snapshot.counts(),
         }
     }

@@ -12,17 +12,19 @@ use virt::connect::Connect;
 use virt::error::Error;
 use virt_sys as sys;
 
-use super::error::{ConnectError, Libvirt, ListError, LookError};
+use super::error::{ConnectError, Libvirt, ListError, LookError, NicsError};
 use super::ffi::{self, CloseWatch, RawDomain, RawEvent, Subscription};
 use super::mailbox::Mailbox;
 use super::supervisor::Served;
-use super::{Report, Settings, numbers};
+use super::{Report, Settings, numbers, xml};
+use crate::vm::nic::Nic;
 use crate::vm::{Lifecycle, MigrationRole, PausedReason, Sighting, Uuid, VmName, VmState};
 
 /// A connection with its registrations. Fields are dropped in this order: deregister, then close.
 pub(super) struct Connection {
     gate: Gate,
     _subscription: Subscription,
+    _devices: Vec<Subscription>,
     _close_watch: CloseWatch,
     connect: Connect,
     version: String,
@@ -76,9 +78,17 @@ impl Connection {
         let subscription = ffi::subscribe(&connect, sink)
             .map_err(|error| ConnectError::Subscribe { uri: uri(), source: Libvirt(error) })?;
 
+        let devices = if settings.nics {
+            let sink = device_sink(number, Arc::clone(&gate), reports.clone(), Arc::clone(mailbox));
+            device_subscriptions(&connect, &sink)
+        } else {
+            Vec::new()
+        };
+
         Ok(Self {
             gate: Gate(gate),
             _subscription: subscription,
+            _devices: devices,
             _close_watch: close_watch,
             connect,
             version: numbers::version(version),
@@ -128,6 +138,33 @@ impl Served for Connection {
         };
         Ok(sighting(&domain, role))
     }
+
+    fn nics(&self, uuid: Uuid) -> Result<Vec<Nic>, NicsError> {
+        // Without VIR_DOMAIN_XML_SECURE, which a read-only connection is refused.
+        let xml = self.connect.lookup_domain_by_uuid(uuid)?.xml_desc(0)?;
+        Ok(xml::nics(&xml)?)
+    }
+}
+
+/// Registrations for devices plugged in and out. Without them NICs are read anew with a new connection only.
+fn device_subscriptions<F>(connect: &Connect, sink: &F) -> Vec<Subscription>
+where
+    F: Fn(Uuid) + Clone + Send + Sync + 'static,
+{
+    let mut subscriptions = Vec::new();
+    for change in [ffi::DeviceChange::Added, ffi::DeviceChange::Removed] {
+        match ffi::subscribe_devices(connect, change, sink.clone()) {
+            Ok(subscription) => subscriptions.push(subscription),
+            Err(error) => {
+                tracing::warn!(
+                    error = error.message(),
+                    ?change,
+                    "libvirt does not report changes of devices"
+                );
+            }
+        }
+    }
+    subscriptions
 }
 
 /// What is done with an event on the event thread: it is handed on if there is room, else the loss is noted.
@@ -148,6 +185,25 @@ fn event_sink(
             at: raw.at,
         };
         match reports.try_send(Report::Event { connection, event }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => mailbox.overflow(connection),
+            Err(TrySendError::Closed(_)) => mailbox.stop(),
+        }
+    }
+}
+
+/// The same for a device that was plugged in or out of this domain.
+fn device_sink(
+    connection: u64,
+    gate: Arc<AtomicBool>,
+    reports: mpsc::Sender<Report>,
+    mailbox: Arc<Mailbox>,
+) -> impl Fn(Uuid) + Clone + Send + Sync + 'static {
+    move |uuid| {
+        if !gate.load(Ordering::Acquire) {
+            return;
+        }
+        match reports.try_send(Report::Devices { connection, uuid }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => mailbox.overflow(connection),
             Err(TrySendError::Closed(_)) => mailbox.stop(),

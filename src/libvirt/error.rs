@@ -3,7 +3,7 @@
 use virt::error::Error;
 use virt_sys as sys;
 
-use super::ffi;
+use super::{ffi, xml::XmlError};
 
 #[cfg(test)]
 mod tests;
@@ -87,6 +87,26 @@ pub(super) enum LookError {
     /// Anything else.
     #[error("could not look at the domain")]
     Failed(#[source] Libvirt),
+}
+
+/// Why nothing is known of a domain's NICs.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NicsError {
+    /// libvirt knows no such domain.
+    #[error("libvirt knows no such domain")]
+    Gone,
+    /// libvirt did not give its definition.
+    #[error("could not read the domain's live definition")]
+    Failed(#[source] Libvirt),
+    /// What libvirt gave is not understood.
+    #[error("could not find the domain's network interfaces")]
+    Xml(#[from] XmlError),
+}
+
+impl From<Error> for NicsError {
+    fn from(error: Error) -> Self {
+        if ffi::is(&error, sys::VIR_ERR_NO_DOMAIN) { Self::Gone } else { Self::Failed(Libvirt(error)) }
+    }
 }
 
 impl From<Error> for LookError {

@@ -15,7 +15,7 @@
 #![allow(unsafe_code, reason = "the one file that calls C; each block says why it is sound")]
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,13 +60,25 @@ pub(super) struct RawJob {
     pub(super) operation: Option<i32>,
 }
 
-/// A registration for life-cycle events of all domains; dropping it deregisters.
+/// What happened to a device of a domain.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum DeviceChange {
+    /// It was plugged in (`VIR_DOMAIN_EVENT_ID_DEVICE_ADDED`).
+    Added,
+    /// The guest let go of it, and it is gone (`VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED`).
+    Removed,
+}
+
+/// A registration for events of all domains; dropping it deregisters.
 ///
 /// It holds a reference of its own on the connection.
 pub(super) struct Subscription {
     connect: Connect,
     id: c_int,
 }
+
+/// What libvirt registers callbacks of all kinds as.
+type Generic = unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, *mut c_void);
 
 /// Registers `sink` for the life-cycle events of all domains on this connection.
 ///
@@ -78,20 +90,51 @@ where
 {
     type Lifecycle =
         unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, c_int, c_int, *mut c_void) -> c_int;
-    type Generic = unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, *mut c_void);
-
-    let opaque = Box::into_raw(Box::new(sink)).cast::<c_void>();
     // SAFETY: libvirt casts the callback back to the type that belongs to the event id
     // (VIR_DOMAIN_EVENT_CALLBACK in libvirt-domain.h), and for the life-cycle id that is `Lifecycle`.
     let callback = unsafe { std::mem::transmute::<Lifecycle, Generic>(on_lifecycle::<F>) };
-    let lifecycle = sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE.cast_signed();
+    // SAFETY: it takes the opaque pointer for an `F`.
+    unsafe { register(connect, sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE, callback, sink) }
+}
+
+/// Registers `sink` for the domains in which a device was plugged in or out; the same holds for it as in [`subscribe`].
+pub(super) fn subscribe_devices<F>(
+    connect: &Connect,
+    change: DeviceChange,
+    sink: F,
+) -> Result<Subscription, Error>
+where
+    F: Fn(Uuid) + Send + Sync + 'static,
+{
+    type Device = unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, *const c_char, *mut c_void);
+
+    let event = match change {
+        DeviceChange::Added => sys::VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
+        DeviceChange::Removed => sys::VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+    };
+    // SAFETY: as above; both ids have callbacks of this type (virConnectDomainEventDeviceAddedCallback and
+    // virConnectDomainEventDeviceRemovedCallback).
+    let callback = unsafe { std::mem::transmute::<Device, Generic>(on_device::<F>) };
+    // SAFETY: it takes the opaque pointer for an `F`.
+    unsafe { register(connect, event, callback, sink) }
+}
+
+/// # Safety
+/// `callback` must be of the type that belongs to `event`, and take its opaque pointer for an `F`.
+unsafe fn register<F: Send + Sync + 'static>(
+    connect: &Connect,
+    event: sys::virDomainEventID,
+    callback: Generic,
+    sink: F,
+) -> Result<Subscription, Error> {
+    let opaque = Box::into_raw(Box::new(sink)).cast::<c_void>();
     // SAFETY: the connection is open as long as `connect` lives; a null domain means all; `opaque` is a boxed
     // `F`, which is what both callbacks take it for, and it stays valid until `free::<F>` is called on it.
     let id = unsafe {
         sys::virConnectDomainEventRegisterAny(
             connect.as_ptr(),
             ptr::null_mut(),
-            lifecycle,
+            event.cast_signed(),
             Some(callback),
             opaque,
             Some(free::<F>),
@@ -131,8 +174,21 @@ unsafe extern "C" fn on_lifecycle<F: Fn(RawEvent)>(
     0 // libvirt ignores it
 }
 
+unsafe extern "C" fn on_device<F: Fn(Uuid)>(
+    _connection: sys::virConnectPtr,
+    domain: sys::virDomainPtr,
+    _alias: *const c_char,
+    opaque: *mut c_void,
+) {
+    // SAFETY: as in `on_lifecycle`.
+    let sink = unsafe { &*opaque.cast::<F>() };
+    // SAFETY: as there.
+    let (uuid, _name) = unsafe { identity(domain) };
+    sink(uuid);
+}
+
 unsafe extern "C" fn free<F>(opaque: *mut c_void) {
-    // SAFETY: `opaque` came from `Box::into_raw` of a `Box<F>` in `subscribe`, and libvirt (or `subscribe`
+    // SAFETY: `opaque` came from `Box::into_raw` of a `Box<F>` in `register`, and libvirt (or `register`
     // itself when registering failed) calls this exactly once.
     drop(unsafe { Box::from_raw(opaque.cast::<F>()) });
 }

@@ -29,15 +29,46 @@ struct State {
     lost: Option<String>,
     overflowed: bool,
     list: bool,
-    looks: VecDeque<Uuid>,
-    /// The same as `looks`, to find duplicates.
+    looks: Queue,
+    nics: Queue,
+}
+
+/// Domains that wait, each once.
+#[derive(Debug, Default)]
+struct Queue {
+    order: VecDeque<Uuid>,
+    /// The same, to find duplicates.
     waiting: HashSet<Uuid>,
 }
 
-impl State {
-    fn push_look(&mut self, uuid: Uuid) {
+impl Queue {
+    fn push(&mut self, uuid: Uuid) {
         if self.waiting.insert(uuid) {
-            self.looks.push_back(uuid);
+            self.order.push_back(uuid);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Uuid> {
+        let uuid = self.order.pop_front()?;
+        self.waiting.remove(&uuid);
+        Some(uuid)
+    }
+}
+
+/// What is asked of one domain; each kind has a thread of its own, so that neither waits behind the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// Its state.
+    Look,
+    /// Its NICs.
+    Nics,
+}
+
+impl State {
+    const fn queue(&mut self, errand: Errand) -> &mut Queue {
+        match errand {
+            Errand::Look => &mut self.looks,
+            Errand::Nics => &mut self.nics,
         }
     }
 }
@@ -63,7 +94,8 @@ impl Mailbox {
     pub(super) fn ask(&self, request: Request) {
         self.change(|state| match request {
             Request::List => state.list = true,
-            Request::Look(uuid) => state.push_look(uuid),
+            Request::Look(uuid) => state.looks.push(uuid),
+            Request::Nics(uuid) => state.nics.push(uuid),
         });
     }
 
@@ -107,9 +139,9 @@ impl Mailbox {
         self.change(|state| state.overflowed = false);
     }
 
-    /// A look that the connection's end interrupted waits for the next connection.
-    pub(super) fn put_back(&self, uuid: Uuid) {
-        self.change(|state| state.push_look(uuid));
+    /// What the connection's end interrupted waits for the next connection.
+    pub(super) fn put_back(&self, errand: Errand, uuid: Uuid) {
+        self.change(|state| state.queue(errand).push(uuid));
     }
 
     /// Waits until there is something to do for the list thread, at most until `deadline`.
@@ -137,15 +169,14 @@ impl Mailbox {
         }
     }
 
-    /// Waits for the next domain to look at; `None` once the connection is lost or over, or all is stopped.
-    pub(super) fn next_look(&self, connection: u64) -> Option<Uuid> {
+    /// Waits for the next domain to ask about; `None` once the connection is lost or over, or all is stopped.
+    pub(super) fn next(&self, errand: Errand, connection: u64) -> Option<Uuid> {
         let mut state = self.lock();
         loop {
             if state.stopped || state.lost.is_some() || state.connection != Some(connection) {
                 return None;
             }
-            if let Some(uuid) = state.looks.pop_front() {
-                state.waiting.remove(&uuid);
+            if let Some(uuid) = state.queue(errand).pop() {
                 return Some(uuid);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
 //! The threads that keep a connection: open, subscribe, list, serve, and begin again when it ends.
 //!
 //! [`Supervisor::run`] is the body of the thread `libvirt`, which opens connections and lists on them; beside it
-//! runs `libvirt-look` while there is a connection, so that a list which libvirt stalls (for 1.6 s while it
-//! stops a domain) does not delay looks, and `libvirt-open` during an attempt to connect, to report one that does
+//! run `libvirt-look` and, where NICs are asked for, `libvirt-nics` while there is a connection, so that a list which
+//! libvirt stalls (for 1.6 s while it stops a domain) does not delay looks, and `libvirt-open` during an attempt to connect, to report one that does
 //! not come back. No thread outlives what it serves, so they can't pile up behind a hung libvirtd.
 
 use std::io;
@@ -13,11 +13,12 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::error::{ConnectError, ListError, LookError};
-use super::mailbox::{Mailbox, Wake};
+use super::error::{ConnectError, ListError, LookError, NicsError};
+use super::mailbox::{Errand, Mailbox, Wake};
 use super::schedule::{Backoff, Schedule};
-use super::{Answer, Report, Settings};
+use super::{Answer, NicsAnswer, Report, Settings};
 use crate::chain::Chain;
+use crate::vm::nic::Nic;
 use crate::vm::{Sighting, Uuid};
 
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub(super) trait Served: Sync {
     fn list(&self) -> Result<Vec<Sighting>, ListError>;
     /// One domain; in PAUSED/MIGRATION with the side of the migration that this host is, if libvirt can tell.
     fn look(&self, uuid: Uuid) -> Result<Sighting, LookError>;
+    /// One domain's NICs, from its live definition.
+    fn nics(&self, uuid: Uuid) -> Result<Vec<Nic>, NicsError>;
 }
 
 /// Everything that the threads share.
@@ -97,7 +100,11 @@ where
             let looks = thread::Builder::new()
                 .name("libvirt-look".to_owned())
                 .spawn_scoped(scope, || self.serve_looks(&connection));
-            let ended = match looks {
+            let nics = self.settings.nics.then(|| {
+                let nics = thread::Builder::new().name("libvirt-nics".to_owned());
+                nics.spawn_scoped(scope, || self.serve_nics(&connection))
+            });
+            let ended = match looks.and(nics.transpose()) {
                 Ok(_) => self.serve_lists(&connection, backoff),
                 Err(error) => Ended::Lost(no_thread(&error)),
             };
@@ -179,19 +186,43 @@ where
 
     /// Answers looks until the connection ends; one that the end interrupts waits for the next connection.
     fn serve_looks(&self, connection: &Connection) {
-        while let Some(uuid) = self.mailbox.next_look(connection.number()) {
+        while let Some(uuid) = self.mailbox.next(Errand::Look, connection.number()) {
             let asked_at = Instant::now();
             let answer = match connection.look(uuid) {
                 Ok(sighting) => Answer::Found(sighting),
                 Err(LookError::Gone) => Answer::Gone,
                 Err(error @ LookError::Failed(_)) if connection.is_dead() => {
-                    self.mailbox.put_back(uuid);
+                    self.mailbox.put_back(Errand::Look, uuid);
                     self.mailbox.lose(connection.number(), &Chain(&error).to_string());
                     return;
                 }
                 Err(error @ LookError::Failed(_)) => Answer::Failed(Chain(&error).to_string()),
             };
             let report = Report::Looked { connection: connection.number(), uuid, asked_at, answer };
+            if self.send(report).is_err() {
+                self.mailbox.stop();
+                return;
+            }
+        }
+    }
+
+    /// The same for questions about NICs.
+    fn serve_nics(&self, connection: &Connection) {
+        while let Some(uuid) = self.mailbox.next(Errand::Nics, connection.number()) {
+            let asked_at = Instant::now();
+            let answer = match connection.nics(uuid) {
+                Ok(nics) => NicsAnswer::Found(nics),
+                Err(NicsError::Gone) => NicsAnswer::Gone,
+                Err(error @ NicsError::Failed(_)) if connection.is_dead() => {
+                    self.mailbox.put_back(Errand::Nics, uuid);
+                    self.mailbox.lose(connection.number(), &Chain(&error).to_string());
+                    return;
+                }
+                Err(error @ (NicsError::Failed(_) | NicsError::Xml(_))) => {
+                    NicsAnswer::Failed(Chain(&error).to_string())
+                }
+            };
+            let report = Report::Nics { connection: connection.number(), uuid, asked_at, answer };
             if self.send(report).is_err() {
                 self.mailbox.stop();
                 return;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::queue::{Class, Place};
-use super::{FoundRoute, Progress, Step};
+use super::{FoundRoute, Hold, Progress, Step};
 use crate::route::{Prefix, Route, Rung};
 
 /// The first wait before a refused step is tried again; it doubles up to [`RETRY_MAX`].
@@ -53,6 +53,8 @@ pub(super) struct Entry {
     pub(super) nudge: bool,
     /// What was sent last had no effect: until the route is announced, it is urgent.
     pub(super) repairs: bool,
+    /// Whether it may be announced where it is not.
+    pub(super) hold: Hold,
     /// When the neighbors were seen to be told what was acknowledged last.
     pub(super) confirmed_at: Option<Instant>,
     /// The route as it was found in ExaBGP's table before it was withdrawn.
@@ -73,6 +75,7 @@ impl Entry {
             last: None,
             nudge: false,
             repairs: false,
+            hold: Hold::Free,
             confirmed_at: None,
             found: None,
         }
@@ -85,6 +88,7 @@ impl Entry {
         }
         match (&self.desired, &self.held) {
             (Some(route), held) if held.is(route) => None,
+            (Some(_), held) if self.hold != Hold::Free && held.is_nothing() => None,
             (Some(route), _) if self.nudge => Some(Step::Announce(route.nudged())),
             (Some(route), _) => Some(Step::Announce(route.clone())),
             (None, Held::Nothing) => None,
@@ -132,6 +136,7 @@ impl Entry {
 
     pub(super) fn is_unsettled(&self) -> bool {
         match (&self.desired, &self.held) {
+            (Some(_), held) if self.hold == Hold::Stuck && held.is_nothing() => false,
             (Some(route), held) => !held.is(route),
             (None, Held::Nothing) => false,
             (None, Held::Unknown) => !self.withdrawn_once,
@@ -188,6 +193,14 @@ impl Held {
                 }
                 found.next_hop == route.next_hop && attributes == *route.attributes
             }
+        }
+    }
+
+    /// Whether no route of ours is there for all that is known: also where a withdraw was acknowledged and is repeated.
+    const fn is_nothing(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Unknown => true,
+            Self::Route(_) | Self::Found(_) => false,
         }
     }
 

@@ -353,3 +353,44 @@ fn a_changed_last_will_is_announced_for_the_relay_to_hear() {
     assert_eq!(acknowledge(&mut plan, now), [Step::Announce(changed)]);
     assert_eq!(acknowledge(&mut plan, now), []);
 }
+
+#[test]
+fn a_route_that_is_held_back_is_announced_when_it_is_let_go_and_not_before() {
+    let mut plan = Plan::new(None);
+    plan.ready(Vec::new(), &[]);
+    let wanted = route(10, Rung::Active);
+    let prefix = wanted.prefix;
+    plan.want([prefix], vec![wanted.clone()]);
+    plan.hold(prefix, Hold::Waits);
+    let now = Instant::now();
+    assert_eq!(plan.next(now), []);
+    assert!(!plan.is_settled(), "everything waits for it");
+    plan.hold(prefix, Hold::Stuck);
+    assert_eq!(plan.next(now), []);
+    assert!(plan.is_settled(), "nothing else waits for it");
+    assert_eq!(plan.progress(prefix), Some(Progress::Pending(&wanted)));
+    plan.hold(prefix, Hold::Free);
+    assert_eq!(plan.next(now), [Step::Announce(wanted)]);
+}
+
+#[test]
+fn a_route_that_stands_is_neither_withdrawn_nor_kept_from_another_rung_when_it_is_held_back() {
+    let mut plan = Plan::new(None);
+    plan.ready(Vec::new(), &[]);
+    let now = Instant::now();
+    let standby = route(10, Rung::Standby);
+    let prefix = standby.prefix;
+    plan.want([prefix], vec![standby.clone()]);
+    assert_eq!(plan.next(now), [Step::Announce(standby)]);
+    plan.settled(prefix, Outcome::Acknowledged, now);
+    plan.hold(prefix, Hold::Stuck);
+    assert_eq!(plan.next(now), []);
+    let arrived = route(10, Rung::Arrived);
+    plan.want([prefix], vec![arrived.clone()]);
+    assert_eq!(plan.next(now), [Step::Announce(arrived)]);
+    assert!(!plan.is_told(prefix));
+    plan.settled(prefix, Outcome::Acknowledged, now);
+    assert!(plan.is_told(prefix));
+    plan.want([prefix], Vec::new());
+    assert!(matches!(plan.next(now)[..], [Step::Withdraw { .. }]));
+}

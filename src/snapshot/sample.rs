@@ -18,7 +18,13 @@ pub(crate) fn time(text: &str) -> Timestamp {
 pub(crate) fn configured(name: &str, service_ips: &[&str]) -> (VmName, Arc<Vm>) {
     let name = VmName::new(name);
     let service_ips = service_ips.iter().map(|text| text.parse().unwrap()).collect();
-    let vm = Vm { name: name.clone(), uuid: None, service_ips, attributes: AttributeOverrides::default() };
+    let vm = Vm {
+        name: name.clone(),
+        uuid: None,
+        service_ips,
+        nics: config::NicChoices::default(),
+        attributes: AttributeOverrides::default(),
+    };
     (name, Arc::new(vm))
 }
 
@@ -56,6 +62,7 @@ pub(crate) fn config(vms: impl IntoIterator<Item = (VmName, Arc<Vm>)>) -> Config
         },
         mobility: Mobility { standby: true, settle: 3 * minute, frozen: config::Frozen::Standby },
         hold: BTreeSet::new(),
+        host_routes: None,
         http: config::Http {
             listen: config::Listen::Tcp(([127, 0, 0, 1], 0).into()),
             token_file: None,
@@ -84,6 +91,7 @@ pub(crate) fn route(prefix: &str, vm: &str, rung: Rung, state: RouteState) -> Ar
         since: time("2026-03-01T10:00:00.5Z"),
         confirmed_at: None,
         error: None,
+        host_route: None,
     })
 }
 
@@ -146,6 +154,7 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
             contradictions: 0,
         },
         conflicts: Arc::default(),
+        host_routes: Arc::default(),
         vms,
         routes,
     }

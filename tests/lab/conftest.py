@@ -45,6 +45,8 @@ def whole(lab):
     for host in lab.topology.hosts:
         lab.thaw(host.name)
         lab.unthrottle(host.name)
+    for router in lab.topology.routers:
+        lab.mend(router.name)
     for service, pid in list(lab.services.items()):
         if not lab.namespaces.alive(pid):
             lab.restart(service)

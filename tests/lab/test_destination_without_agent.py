@@ -35,7 +35,7 @@ def test_a_vm_that_arrives_where_no_agent_runs_is_out_of_reach_until_one_does(ra
 def test_a_vm_whose_new_host_loses_its_agent_in_the_copy_is_reached_over_the_standby_route(racks_lab):
     lab = racks_lab
     source, target = hosts(lab)
-    with recorded(lab, ends_on=target) as recording:
+    with Recording(lab, VM, interval=10) as recording:
         migration = lab.migration(VM, source, target, *SLOWLY)
         recording.wait(source, "ITERATION")
         on_rung(lab, target, "standby")
@@ -46,3 +46,5 @@ def test_a_vm_whose_new_host_loses_its_agent_in_the_copy_is_reached_over_the_sta
         everywhere(lab, VM, f"{target} is alone, on standby", lambda rungs, best: rungs == {target: "standby"})
         lab.await_answer(VM)
         lab.restart(f"roamd {target}")
+        converged(lab, target)
+    assert found_in(recording, but=["has no route above standby from"]) == []

@@ -87,13 +87,13 @@ def test_a_gap_of_a_millisecond_without_any_route_is_found():
 
 def test_a_route_of_the_executing_host_that_flaps_is_found():
     found = judge(recording(seen(5_000, "h1", None), seen(5_002, "h1", "active")))
-    assert found == ["5000.0 ms: tor has no route from h1, where the VM executes, for 2.0 ms"]
+    assert found == ["5000.0 ms: tor has no route above standby from h1, where the VM executes, for 2.0 ms"]
 
 
 def test_a_route_that_is_missing_where_the_vm_arrived_is_found():
     found = judge(recording(seen(RESUMED + 2, "h2", None), without=[seen(RESUMED + 2, "h2", "arrived")]))
     assert found == [
-        "11200.0 ms: tor has no route from h2, where the VM executes, for 8800.0 ms",
+        "11200.0 ms: tor has no route above standby from h2, where the VM executes, for 8800.0 ms",
         "at the end: tor has no host above standby, and the VM executes on h2",
     ]
 
@@ -115,7 +115,16 @@ def test_two_hosts_on_one_rung_are_let_pass_while_the_vm_stands_still():
 
 def test_an_arrived_host_that_stays_on_standby_is_found():
     found = judge(recording(without=[seen(RESUMED + 2, "h2", "arrived")]))
-    assert found == ["at the end: tor has no host above standby, and the VM executes on h2"]
+    assert found == [
+        "11200.0 ms: tor has no route above standby from h2, where the VM executes, for 8800.0 ms",
+        "at the end: tor has no host above standby, and the VM executes on h2",
+    ]
+
+
+def test_what_is_over_in_a_moment_is_let_pass_where_that_is_asked_for():
+    flaps = recording(seen(5_000, "h1", None), seen(5_002, "h1", "active"), *best(6_000, "h2"), *best(6_005, "h1"))
+    assert judge(flaps, moment=5 * MS) == []
+    assert len(judge(flaps, moment=4 * MS)) == 2
 
 
 def test_a_source_that_is_never_demoted_is_found_at_the_end():
@@ -250,7 +259,7 @@ def test_one_of_two_equal_paths_that_leads_nowhere_is_found():
 
 def test_a_route_that_only_the_switch_of_the_host_needs_is_missed_there_alone():
     gone = [Seen(5_000 * MS, "tor1", "h1", PREFIX, False, None, None), Seen(5_001 * MS, "tor1", "h1", PREFIX, True, "active", "h1")]
-    assert judge(in_racks(*gone)) == ["5000.0 ms: tor1 has no route from h1, where the VM executes, for 1.0 ms"]
+    assert judge(in_racks(*gone)) == ["5000.0 ms: tor1 has no route above standby from h1, where the VM executes, for 1.0 ms"]
     elsewhere = [Seen(5_000 * MS, "border", "s2", PREFIX, False, None, None)]
     assert judge(in_racks(*elsewhere)) == []
 

@@ -2,7 +2,10 @@
 
 import pytest
 
-from trial import VM, converged, hosts, on_rung, preferred, recorded
+from roamlab.judge import REACTION
+from roamlab.recording import Recording
+from roamlab.timeline import Log
+from trial import VM, converged, found_in, hosts, on_rung, preferred, recorded
 
 
 def end_of_qemu(lab, recording, host):
@@ -73,17 +76,22 @@ def test_a_host_that_freezes_with_its_link_up_loses_its_routes_by_bfd_and_its_vm
     lab = guarded_lab
     source, target = hosts(lab)
     on_rung(lab, source, "active")
-    with recorded(lab, ends_on=target) as recording:
+    with Recording(lab, VM, interval=10) as recording:
         recording.did(f"{source} freezes")
         lab.freeze(source)
         # Long before the hold time of 30 s is over.
         on_rung(lab, source, None, seconds=15)
         started_elsewhere(lab, recording, source, target)
-        # As long as it can beat by being new alone.
+        # As long as it can beat by being new alone, and longer than the frozen host's leases.
         on_rung(lab, target, "active")
         recording.did(f"{source} goes on")
         lab.thaw(source)
         lab.ready(source)
+        converged(lab, target)
+    # ExaBGP, which goes on too, begins its new session with what it last knew; its relay says otherwise as soon as it runs.
+    assert found_in(recording, but=["time exceeded"], moment=REACTION) == []
+    timeline = recording.timeline
+    assert any(entry.host == source and "stood still" in entry.message for entry in timeline.of(Log))
 
 
 def test_a_frozen_host_that_goes_on_after_its_vm_was_started_elsewhere_draws_nothing_back(racks_lab):

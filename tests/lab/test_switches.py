@@ -21,7 +21,7 @@ def test_a_switch_that_restarts_gracefully_is_not_noticed(guarded_lab):
         recording.did(f"BIRD on {switch} is back")
         converged(lab, source)
     # But for the daemon that restarts: it must be told again.
-    assert found_in(recording, but=[f"{switch} has no route from"]) == []
+    assert found_in(recording, but=[f"{switch} has no route above standby from"]) == []
     assert all(probes.lost == 0 for timeline in recording.timelines for probes in timeline.probes.values())
 
 
@@ -67,7 +67,9 @@ def test_one_of_two_switches_that_is_cut_off_in_the_copy_takes_nothing_along(two
         lab.mend(cut)
         lab.connected(cut)
         converged(lab, target)
-    assert found_in(recording, but=[cut]) == []
+    # While the spine has not heard of it yet, a part of the packets goes to the dead switch. Of that switch nothing is asked.
+    own = (f": {cut} ", f"what comes to {cut} ")
+    assert found_in(recording, but=own, moment=1_000_000_000) == []
 
 
 @pytest.fixture
@@ -107,4 +109,5 @@ def test_where_all_routers_go_by_the_rungs_no_prepends_are_needed(other_rules):
 def test_a_fabric_that_hands_on_best_paths_only_is_led_right_and_may_be_without_a_route_for_moments(other_rules):
     other_rules.reconfigure(add_paths=False)
     _, recording = in_a_long_copy(other_rules)
-    assert found_in(recording, but=OUT_OF_REACH) == []
+    # Milliseconds, on a busy machine some more; a probe may meet them.
+    assert found_in(recording, but=["unreachable"], moment=200_000_000) == []

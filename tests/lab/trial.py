@@ -13,7 +13,7 @@ SLOWLY = ("--bandwidth", "4")
 # One of some seconds.
 STEADILY = ("--bandwidth", "24")
 # What the judge says of a VM that can't be reached; what is false, or stays so to the end, it says in other words.
-OUT_OF_REACH = ("has no route at all", "which has no route", "has no route from", "unreachable", "no probe of")
+OUT_OF_REACH = ("has no route at all", "which has no route", "has no route above standby from", "unreachable", "no probe of")
 
 
 def hosts(lab, vm=VM):
@@ -55,9 +55,9 @@ def on_rung(lab, host, rung, vm=VM, seconds=30):
                 switch, prefix)[0].get(host) == rung, seconds)
 
 
-def found_in(recording, but=()):
-    """What the judge found in all timelines, leaving out what has one of some words in it."""
-    return [f"{timeline.vm} {timeline.prefix}: {text}" for timeline in recording.timelines for text in judge(timeline)
+def found_in(recording, but=(), moment=0):
+    """What the judge found in all timelines, leaving out what has one of some words in it, or was over in a moment (ns)."""
+    return [f"{timeline.vm} {timeline.prefix}: {text}" for timeline in recording.timelines for text in judge(timeline, moment=moment)
             if not any(word in text for word in but)]
 
 

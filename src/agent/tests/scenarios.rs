@@ -54,7 +54,7 @@ impl Stage {
         let asked: BTreeSet<Uuid> = std::iter::from_fn(|| self.rig.asked.try_recv().ok())
             .filter_map(|request| match request {
                 Request::Look(uuid) => Some(uuid),
-                Request::List => None,
+                Request::List | Request::Nics(_) => None,
             })
             .collect();
         for uuid in asked {

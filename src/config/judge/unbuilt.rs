@@ -2,20 +2,13 @@
 
 use crate::config::fault::Finding;
 use crate::config::path::At;
-use crate::config::raw::{Leaf, Shaped};
+use crate::config::raw::Leaf;
 use crate::config::schema;
 
 /// The refusals of a file.
 pub(super) fn not_built_yet(file: &schema::File) -> Vec<Finding> {
     let mut findings = Vec::new();
     let root = At::Root;
-    if let Some(Shaped::Map(schema::HostRoutes { enabled: Some(leaf), .. })) = &file.host_routes
-        && *leaf == Leaf::Bool(true)
-    {
-        let rule =
-            "host routes are not in this version of roamd; write false, and route to the VMs by other means";
-        findings.push(Finding::value(&root.key("host_routes").key("enabled"), leaf.shown(), rule));
-    }
     if let Some(leaf) = file.vms_dir.as_ref().filter(|leaf| **leaf != Leaf::Null) {
         let rule = "a folder of VM maps is not in this version of roamd; leave the key out and write the VMs into vms";
         findings.push(Finding::value(&root.key("vms_dir"), leaf.shown(), rule));

@@ -84,14 +84,15 @@ impl Judge {
             }
             let uuid = self.uuid(&at.key("uuid"), raw.uuid.as_ref(), &name, &mut owners);
             let service_ips = self.service_ips(&at.key("service_ips"), raw.service_ips.as_ref());
+            let prefixes: Vec<Prefix> = service_ips.iter().map(|(_, prefix)| *prefix).collect();
+            let nics = self.nics(&at, (raw.nic, raw.nics), &prefixes);
             let attributes = self.attributes(&at.key("attributes"), raw.attributes.map(|boxed| *boxed), mark);
             fleet.addresses.extend(service_ips.iter().map(|&(index, prefix)| Address {
                 prefix,
                 vm: name.clone(),
                 index,
             }));
-            let service_ips = service_ips.into_iter().map(|(_, prefix)| prefix).collect();
-            fleet.map.insert(name.clone(), Vm { name, uuid, service_ips, attributes });
+            fleet.map.insert(name.clone(), Vm { name, uuid, service_ips: prefixes, nics, attributes });
         }
         self.overlaps(&fleet.addresses);
         fleet

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{LEAST, bad, good, parse};
-use crate::config::{Frozen, Listen, LogFormat, LogLevel, OnStop, Transport};
+use crate::config::{Frozen, Gateway, Listen, LogFormat, LogLevel, OnStop, RouteTable, Transport};
 use crate::route::{AttributeOverrides, Ladder, Mark, NextHop};
+use crate::vm::nic::{InterfaceName, NicChoice};
 
 #[test]
 fn the_least_file_has_every_default() {
@@ -33,6 +34,7 @@ fn the_least_file_has_every_default() {
     assert_eq!(config.mobility.settle, Duration::from_secs(180));
     assert_eq!(config.mobility.frozen, Frozen::Standby);
     assert!(config.hold.is_empty());
+    assert_eq!(config.host_routes, None);
     assert_eq!(config.http.listen, Listen::Tcp("127.0.0.1:9179".parse().unwrap()));
     assert_eq!(config.http.token_file, None);
     assert!(config.http.hosts.is_empty());
@@ -49,6 +51,16 @@ fn empty_sections_and_the_documented_nulls_mean_the_defaults() {
     assert_eq!(config.http, least.http);
     assert_eq!((config.libvirt, config.mobility, config.log), (least.libvirt, least.mobility, least.log));
     assert_eq!(config.source.vms_sha256, least.source.vms_sha256);
+}
+
+#[test]
+fn host_routes_that_are_enabled_have_every_default() {
+    let config = good(&format!("{LEAST}host_routes: {{enabled: true, uplinks: [eth0]}}\n"));
+    let host_routes = config.host_routes.expect("they are enabled");
+    assert_eq!((host_routes.protocol, host_routes.transit_table, host_routes.rule_priority), (82, 82, 82));
+    assert_eq!(host_routes.table, RouteTable::Number(254));
+    let (v4, v6) = (Some([169, 254, 1, 1].into()), Some("fe80::1".parse().unwrap()));
+    assert_eq!(host_routes.gateway, Gateway { v4, v6, mac: None });
 }
 
 #[test]
@@ -96,9 +108,12 @@ bgp:
   preference: {leaving: {as_path_prepend: 40, large_communities: ['1:2:3']}}
 mobility: {standby: false, settle: 9s, frozen: withdraw}
 hold: [web-1]
+host_routes: {enabled: true, protocol: 83, table: vrf-blue, transit_table: 900, rule_priority: 7, uplinks: [eth0, bond0.82],
+  gateway: {v4: 169.254.2.2, v6: null, mac: '02:00:00:00:00:01'}}
 http: {listen: 'unix:/run/roamd/http.sock', token_file: /etc/roamd/token, hosts: [KVM1.example]}
 log: {level: trace, format: json}
-vms: {web-1: {uuid: 6F0B2C9E-3F5D-4C0A-9B1E-2D7C5A1F0E44, service_ips: [198.51.100.0/28], attributes: {med: 7}}}
+vms: {web-1: {uuid: 6F0B2C9E-3F5D-4C0A-9B1E-2D7C5A1F0E44, service_ips: [198.51.100.0/28, 198.51.100.16], nic: {network: front},
+  nics: {198.51.100.16/32: {alias: net1}}, attributes: {med: 7}}}
 ",
     );
     assert_eq!(config.libvirt.uri, "qemu+ssh://kvm/system");
@@ -133,6 +148,16 @@ vms: {web-1: {uuid: 6F0B2C9E-3F5D-4C0A-9B1E-2D7C5A1F0E44, service_ips: [198.51.1
     let vm = config.vms.values().next().expect("there is one VM");
     assert_eq!(vm.uuid.map(|uuid| uuid.to_string()).as_deref(), Some("6f0b2c9e-3f5d-4c0a-9b1e-2d7c5a1f0e44"));
     assert_eq!(vm.attributes.med, Some(7));
+    let choice = |prefix: &str| vm.nics.for_prefix(prefix.parse().unwrap()).clone();
+    assert_eq!(choice("198.51.100.0/28"), NicChoice::Network("front".to_owned()));
+    assert_eq!(choice("198.51.100.16"), NicChoice::Alias("net1".to_owned()));
+    let host_routes = config.host_routes.as_ref().expect("they are enabled");
+    let name = |name: &str| InterfaceName::new(name).unwrap();
+    assert_eq!((host_routes.protocol, host_routes.transit_table, host_routes.rule_priority), (83, 900, 7));
+    assert_eq!(host_routes.table, RouteTable::Vrf(name("vrf-blue")));
+    assert_eq!(host_routes.uplinks, [name("eth0"), name("bond0.82")]);
+    let mac = Some("02:00:00:00:00:01".parse().unwrap());
+    assert_eq!(host_routes.gateway, Gateway { v4: Some([169, 254, 2, 2].into()), v6: None, mac });
     assert_eq!(
         config.warnings(),
         ["vms.\"web-1\".attributes.med: has no effect, because each rung sets med; set it in bgp.preference"]

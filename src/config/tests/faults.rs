@@ -121,6 +121,7 @@ fn each_rule_takes_what_is_inside_its_edge_and_refuses_what_is_outside() {
         ("http.token_file", &["null", "/etc/roamd/token"], &["\"\"", "5", "[]"]),
         ("log.format", &["text", "json"], &["JSON", "plain"]),
         ("host_routes.enabled", &["false"], &["no"]),
+        ("host_routes.rule_priority", &["1", "32765"], &["0", "32766", "low"]),
         ("host_routes.protocol", &["5", "255"], &["0", "3", "4", "256", "bird"]),
         (
             "host_routes.table",
@@ -167,11 +168,9 @@ fn with(key: &str, value: &str) -> Result<Config, super::Faults> {
 }
 
 #[test]
-fn host_routes_need_uplinks_and_are_refused_in_words() {
-    assert_eq!(
-        faulty_keys("host_routes:\n  enabled: true\n"),
-        ["host_routes.uplinks", "host_routes.enabled"]
-    );
+fn host_routes_need_uplinks_and_tables_of_their_own() {
+    assert_eq!(faulty_keys("host_routes:\n  enabled: true\n"), ["host_routes.uplinks"]);
+    assert_eq!(faulty_keys("host_routes: {enabled: true, uplinks: [eth0]}\n"), Vec::<String>::new());
     assert_eq!(
         faulty_keys("host_routes: {uplinks: [eth0, 'eth 1', 'bond0/1', sixteen-letters-]}\n"),
         ["host_routes.uplinks[1]", "host_routes.uplinks[2]", "host_routes.uplinks[3]",]
@@ -246,7 +245,7 @@ fn a_fault_is_one_line_whatever_the_file_holds() {
         found,
         [
             r#"3:7: vms."a\nb": "a\nb": a VM's name must have no line break, NUL or other control character"#,
-            r#"3:16: vms."a\nb"."c\rd": "e\nf": unknown key; the keys here are uuid, service_ips, attributes"#,
+            r#"3:16: vms."a\nb"."c\rd": "e\nf": unknown key; the keys here are uuid, service_ips, nic, nics, attributes"#,
         ]
     );
 }

@@ -39,6 +39,8 @@ fn the_hash_of_the_map_tells_every_difference() {
         "vms: {web-1: {service_ips: [198.51.100.2]}}\n",
         "vms: {web-1: {service_ips: [198.51.100.1, 198.51.100.2]}}\n",
         "vms: {web-1: {service_ips: [198.51.100.1], attributes: {origin: egp}}}\n",
+        "vms: {web-1: {service_ips: [198.51.100.1], nic: {alias: net0}}}\n",
+        "vms: {web-1: {service_ips: [198.51.100.1], nics: {198.51.100.1: {alias: net0}}}}\n",
         "vms: {web-1: {service_ips: [198.51.100.1], uuid: 6f0b2c9e-3f5d-4c0a-9b1e-2d7c5a1f0e44}}\n",
         "vms: {}\n",
     ];

@@ -25,6 +25,7 @@ fn web_route(prefix: &str) -> Value {
         "since": "2026-03-01T10:00:00.500Z",
         "confirmed_at": null,
         "error": null,
+        "host_route": null,
     })
 }
 
@@ -47,6 +48,7 @@ fn db_route() -> Value {
         "since": "2026-03-01T10:00:00.500Z",
         "confirmed_at": null,
         "error": null,
+        "host_route": null,
     })
 }
 
@@ -138,6 +140,7 @@ async fn status() {
             "contradictions": 0,
         },
         "conflicts": {"total": 0, "open": []},
+        "host_routes": {"enabled": false, "error": null, "conflicts": [], "warnings": []},
         "counts": {
             "vms": {"arrived": 0, "present": 1, "incoming": 0, "frozen": 0, "departing": 1, "absent": 1},
             "routes": {"pending": 0, "announced": 3, "withdrawing": 1, "failed": 0},

@@ -34,25 +34,41 @@ fn looks_come_in_order_and_each_uuid_waits_once() {
     for number in [3, 1, 3, 2, 1] {
         mailbox.ask(Request::Look(uuid(number)));
     }
-    let taken: Vec<_> = (0..3).map(|_| mailbox.next_look(1)).collect();
+    let taken: Vec<_> = (0..3).map(|_| mailbox.next(Errand::Look, 1)).collect();
     assert_eq!(taken, [Some(uuid(3)), Some(uuid(1)), Some(uuid(2))]);
     mailbox.ask(Request::Look(uuid(3)));
-    assert_eq!(mailbox.next_look(1), Some(uuid(3)), "one that was taken may be asked for again");
+    assert_eq!(mailbox.next(Errand::Look, 1), Some(uuid(3)), "one that was taken may be asked for again");
     mailbox.end();
-    assert_eq!(mailbox.next_look(1), None);
+    assert_eq!(mailbox.next(Errand::Look, 1), None);
+}
+
+#[test]
+fn questions_about_nics_wait_apart_from_looks_and_each_uuid_once() {
+    let mailbox = mailbox();
+    for number in [5, 5, 4] {
+        mailbox.ask(Request::Nics(uuid(number)));
+    }
+    mailbox.ask(Request::Look(uuid(5)));
+    assert_eq!(mailbox.next(Errand::Look, 1), Some(uuid(5)));
+    assert_eq!(mailbox.next(Errand::Nics, 1), Some(uuid(5)));
+    assert_eq!(mailbox.next(Errand::Nics, 1), Some(uuid(4)));
+    mailbox.put_back(Errand::Nics, uuid(4));
+    mailbox.end();
+    mailbox.begin(2);
+    assert_eq!(mailbox.next(Errand::Nics, 2), Some(uuid(4)), "it waited for the next connection");
 }
 
 #[test]
 fn looks_wait_for_the_next_connection() {
     let mailbox = mailbox();
     mailbox.lose(1, "gone");
-    mailbox.put_back(uuid(7));
+    mailbox.put_back(Errand::Look, uuid(7));
     mailbox.ask(Request::Look(uuid(8)));
-    assert_eq!(mailbox.next_look(1), None);
+    assert_eq!(mailbox.next(Errand::Look, 1), None);
     mailbox.end();
     mailbox.begin(2);
-    assert_eq!(mailbox.next_look(2), Some(uuid(7)));
-    assert_eq!(mailbox.next_look(2), Some(uuid(8)));
+    assert_eq!(mailbox.next(Errand::Look, 2), Some(uuid(7)));
+    assert_eq!(mailbox.next(Errand::Look, 2), Some(uuid(8)));
 }
 
 #[test]
@@ -99,7 +115,7 @@ fn the_most_important_signal_comes_first() {
     assert_eq!(now(&mailbox), Wake::Lost("first".to_owned()));
     mailbox.stop();
     assert_eq!(now(&mailbox), Wake::Stopped);
-    assert_eq!(mailbox.next_look(1), None);
+    assert_eq!(mailbox.next(Errand::Look, 1), None);
     assert!(mailbox.pause(LONG));
 }
 
@@ -122,7 +138,7 @@ fn each_waiter_is_woken_by_what_it_waits_for() {
         ),
         (|mailbox| assert_eq!(mailbox.wait(Instant::now() + LONG), Wake::Stopped), Mailbox::stop),
         (
-            |mailbox| assert_eq!(mailbox.next_look(1), Some(Uuid::nil())),
+            |mailbox| assert_eq!(mailbox.next(Errand::Look, 1), Some(Uuid::nil())),
             |mailbox| {
                 mailbox.ask(Request::Look(Uuid::nil()));
             },

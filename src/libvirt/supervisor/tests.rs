@@ -138,6 +138,14 @@ impl Served for Line {
         if answered { Ok(Vec::new()) } else { Err(ListError::Stats(refusal())) }
     }
 
+    fn nics(&self, _uuid: Uuid) -> Result<Vec<Nic>, NicsError> {
+        if self.far.call(self.number, &self.dead) {
+            Ok(Vec::new())
+        } else {
+            Err(NicsError::Failed(refusal()))
+        }
+    }
+
     fn look(&self, uuid: Uuid) -> Result<Sighting, LookError> {
         let answered = self.far.call(self.number, &self.dead);
         let found = Sighting {
@@ -204,6 +212,8 @@ fn assert_in_order(reports: &[Report]) {
             Report::Event { connection, .. }
             | Report::Listed { connection, .. }
             | Report::Looked { connection, .. }
+            | Report::Devices { connection, .. }
+            | Report::Nics { connection, .. }
             | Report::Overflowed { connection } => assert_eq!(standing, Some(*connection), "{reports:#?}"),
         }
     }

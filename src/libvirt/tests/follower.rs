@@ -18,6 +18,7 @@ pub(in crate::libvirt) fn settings(uri: &str) -> Settings {
     Settings {
         uri: uri.to_owned(),
         read_write: false,
+        nics: true,
         resync: hour,
         settle: hour,
         open_deadline: PATIENCE,

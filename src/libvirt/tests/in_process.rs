@@ -1,5 +1,6 @@
 //! The test driver inside this process, with node files that are private to each connection.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use super::follower::{Follower, eventually, settings, uuid};
 use super::place::Place;
 use crate::libvirt::mailbox::Mailbox;
 use crate::libvirt::supervisor::Served as _;
-use crate::libvirt::{Answer, Report, Request, connection::Connection, event_loop, ffi};
+use crate::libvirt::{Answer, NicsAnswer, Report, Request, connection::Connection, event_loop, ffi};
 use crate::vm::{PausedReason, RunningReason, ShutoffReason, Sighting, Uuid, VmName, VmState};
 
 fn sighting(number: u128, name: &str, state: VmState) -> Sighting {
@@ -49,6 +50,27 @@ fn an_empty_host_is_listed_as_empty() {
     let mut follower = Follower::start(settings(&place.node(&[])), 8);
     assert_eq!(follower.connected(), 1);
     assert_eq!(follower.listed().2, []);
+    follower.end();
+}
+
+#[test]
+fn the_nics_of_a_domain_are_read_from_its_definition() {
+    let place = Place::new();
+    let mut follower = Follower::start(settings(&place.node(&three())), 8);
+    for number in [1, 9] {
+        follower.ask(Request::Nics(uuid(number)));
+    }
+    let mut answers = BTreeMap::new();
+    while answers.len() < 2 {
+        let answered = follower.until(|report| {
+            let Report::Nics { connection: 1, uuid, answer, .. } = report else { return None };
+            Some((*uuid, answer.clone()))
+        });
+        answers.extend([answered]);
+    }
+    // The test driver's domains have none of their own.
+    assert_eq!(answers[&uuid(1)], NicsAnswer::Found(Vec::new()));
+    assert_eq!(answers[&uuid(9)], NicsAnswer::Gone);
     follower.end();
 }
 

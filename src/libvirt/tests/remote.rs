@@ -161,7 +161,11 @@ fn a_libvirtd_that_hangs_while_connected_is_given_up_by_keep_alive_and_found_aga
             Report::Looked { connection, uuid, answer, .. } => {
                 return Some((*connection, *uuid, answer.clone()));
             }
-            Report::Event { .. } | Report::Listed { .. } | Report::Overflowed { .. } => {}
+            Report::Event { .. }
+            | Report::Listed { .. }
+            | Report::Devices { .. }
+            | Report::Nics { .. }
+            | Report::Overflowed { .. } => {}
         }
         None
     });

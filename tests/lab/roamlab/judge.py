@@ -2,7 +2,7 @@
 
 The rules, where `a VM executes` means from libvirt's RESUMED to its SUSPENDED or STOPPED:
 
-announced     each switch above the host on which the VM executes has that host's route
+announced     each switch above the host on which the VM executes has that host's route, above `standby`
 preferred     every router's best route is that host's
 led           and what comes to any router is forwarded to that host, over whatever routers, without a loop or a dead end
 routed        while libvirt has the VM on any host, every router forwards somewhere, without any gap
@@ -16,8 +16,9 @@ settled       at the end the VM executes on one host, which alone is above `stan
 libvirt tells the agents and the recorder of an event separately, and the router is told after that. So just after a VM
 began to execute, and just before it ceased to, the router may still (or already) prefer another host. REACTION is how long
 that is let pass. It takes milliseconds; a busy machine may make it some hundred; and what the rules are there to find, such
-as a preference for a frozen copy, lasts as long as a copy of the memory or a lease, which are seconds. The rules have no
-other tolerance: a gap or a wrong preference of a millisecond in the middle of a copy is found.
+as a preference for a frozen copy, lasts as long as a copy of the memory or a lease, which are seconds. A run of lost probes
+may be as long, because an emulated guest on a busy machine is. What routers do has no other tolerance: a gap or a wrong
+preference of a millisecond in the middle of a copy is found.
 """
 
 from typing import NamedTuple
@@ -35,8 +36,11 @@ class Span(NamedTuple):
     value: object
 
 
-def judge(timeline, reaction=REACTION):
-    """Everything that did not hold, in words; an empty list is a good recording."""
+def judge(timeline, reaction=REACTION, moment=0):
+    """Everything that did not hold, in words; an empty list is a good recording.
+
+    What did not hold for less than a `moment`, in nanoseconds, is let pass where a test says why.
+    """
     executions = spans(timeline.executions(), timeline.ended)
     steady = list(steadily(timeline, [span for span in executions if len(span.value) == 1], reaction))
     existing = list(steadily(timeline, [span for span in spans(
@@ -49,10 +53,10 @@ def judge(timeline, reaction=REACTION):
     for router in timeline.routers():
         heard = spans(timeline.heard(router), timeline.ended)
         best = spans(timeline.best(router), timeline.ended)
-        found += announced(timeline, router, steady, heard)
-        found += preferred(timeline, router, steady, best)
-        found += led(timeline, router, steady, ends)
-        found += routed(timeline, router, existing)
+        found += announced(timeline, router, steady, heard, moment)
+        found += preferred(timeline, router, steady, best, moment)
+        found += led(timeline, router, steady, ends, moment)
+        found += routed(timeline, router, existing, moment)
         found += one_a_rung(timeline, router, executions, heard, reaction)
         found += settled(router, executions, heard, best, ends)
     found += reachable(timeline, steady, existing, executions[-1], reaction)
@@ -82,33 +86,34 @@ def steadily(timeline, all_of_it, reaction):
             yield Span(begin, end, span.value)
 
 
-def overlap(first, second):
-    """The time that two spans share, with the value of the first."""
+def overlap(first, second, moment=0):
+    """The time that two spans share, with the value of the first; None if it is no more than a moment."""
     begin, end = max(first.begin, second.begin), min(first.end, second.end)
-    return Span(begin, end, first.value) if begin < end else None
+    return Span(begin, end, first.value) if begin + moment < end else None
 
 
-def announced(timeline, router, steady, heard):
+def announced(timeline, router, steady, heard, moment):
     for execution in steady:
         [host] = execution.value
         if router not in timeline.topology.switches(host):
             continue
-        for span in spans([(span.begin, any(host == of for _, of in span.value)) for span in heard], timeline.ended):
-            if not span.value and (shared := overlap(execution, span)):
-                yield said(timeline, shared, f"{router} has no route from {host}, where the VM executes")
+        above = [(span.begin, any(host == of and rung in ABOVE_STANDBY for (_, of), rung in span.value.items())) for span in heard]
+        for span in spans(above, timeline.ended):
+            if not span.value and (shared := overlap(execution, span, moment)):
+                yield said(timeline, shared, f"{router} has no route above standby from {host}, where the VM executes")
 
 
-def preferred(timeline, router, steady, best):
+def preferred(timeline, router, steady, best, moment):
     for execution in steady:
         for span in best:
-            if span.value is not None and {span.value} != execution.value and (shared := overlap(execution, span)):
+            if span.value is not None and {span.value} != execution.value and (shared := overlap(execution, span, moment)):
                 yield said(timeline, shared, f"{router} prefers {span.value}, and the VM executes on {names(execution.value)}")
 
 
-def led(timeline, router, steady, ends):
+def led(timeline, router, steady, ends, moment):
     for execution in steady:
         for span in spans([(span.begin, span.value[router]) for span in ends], timeline.ended):
-            if span.value != execution.value and (shared := overlap(execution, span)):
+            if span.value != execution.value and (shared := overlap(execution, span, moment)):
                 yield said(timeline, shared, f"what comes to {router} ends at {names(span.value)}, and the VM executes on "
                                              f"{names(execution.value)}")
 
@@ -124,11 +129,11 @@ def end_of(router, forwards, passed=()):
     return frozenset().union(*(end_of(neighbor, forwards, (*passed, router)) for neighbor in forwards[router]))
 
 
-def routed(timeline, router, existing):
+def routed(timeline, router, existing, moment):
     # A daemon that restarts knows nothing for a while; what counts is what the kernel has.
     for needed in existing:
         for span in spans([(at, now[router]) for at, now in timeline.forwards()], timeline.ended):
-            if not span.value and (shared := overlap(needed, span)):
+            if not span.value and (shared := overlap(needed, span, moment)):
                 yield said(timeline, shared, f"{router} has no route at all")
 
 

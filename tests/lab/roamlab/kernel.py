@@ -24,7 +24,7 @@ def forwards(lab, router, prefix):
     found = lab.namespaces.run(router, "ip", "-6" if ":" in prefix else "-4", "-j", "route", "show", "exact", prefix).stdout
     neighbors = lab.topology.neighbors(router)
     hops = [hop for route in json.loads(found or "[]") for hop in route.get("nexthops", [route])]
-    return frozenset(hop["dev"] for hop in hops if "gateway" in hop and hop.get("dev") in neighbors)
+    return frozenset(hop["dev"] for hop in hops if hop.get("dev") in neighbors and ("gateway" in hop or "via" in hop))
 
 
 LINE = re.compile(r"\[(\S+)\] (?:replaced? )?(Deleted )?(\S+) (.*)")
