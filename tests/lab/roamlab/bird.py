@@ -10,28 +10,14 @@ from .templates import DEPLOY, filled
 from .timeline import Best, Seen, Session
 from .topology import FABRIC_V4, FABRIC_V6, LOOPBACKS, SERVICE_V4, SERVICE_V6, Host, LabError, Router
 
-# What a router of the lab does beside its sessions. The kernel forwards by the best routes, over all that are equally good.
 # The log with times has every route of a host's, the best or not, with its attributes: a pipe passes on all of them, and no
-# other protocol does.
-FORWARDING = """
+# other protocol does. LOG_BEST goes into the filters of kernel.conf.in.
+LOG_BEST = 'print "BEST ", proto, " ", net, " mark ", bgp_large_community;'
+LOG = """
 timeformat log iso long us;
 log "@LOG@" all;
-protocol direct { ipv4; ipv6; }
 """
-FORWARDING_OF_A_FAMILY = """
-protocol kernel forward@V@ {
-  debug { routes };
-  merge paths on;
-  @RESTART@
-  ipv@V@ {
-    import none;
-    export filter {
-      if source != RTS_BGP then reject;
-      print "BEST ", proto, " ", net, " mark ", bgp_large_community;
-      accept;
-    };
-  };
-}
+LOG_OF_A_FAMILY = """
 ipv@V@ table seen@V@;
 protocol pipe record@V@ {
   table master@V@;
@@ -94,11 +80,10 @@ def configuration(lab, router, log):
                 "ROUTER_ADDRESS": end.peer_address, "ROUTER_ADDRESS_V6": end.peer_address_v6, "ROUTER_AS": peer.asn,
                 "ROLE": "rr client;" if reflects else "",
             })
-    kernel = "persist yes; graceful restart;" if options.graceful else ""
-    text += FORWARDING.replace("@LOG@", str(log))
-    for version in ("4", "6"):
-        text += FORWARDING_OF_A_FAMILY.replace("@V@", version).replace("@RESTART@", kernel)
-    return text
+    kernel = "persist; graceful restart; " if options.graceful else ""
+    text += filled(DEPLOY / "bird/kernel.conf.in", {"OPTIONS": f"{kernel}debug {{ routes }};", "LOG": LOG_BEST})
+    text += LOG.replace("@LOG@", str(log))
+    return text + "".join(LOG_OF_A_FAMILY.replace("@V@", version) for version in ("4", "6"))
 
 
 def host_sessions(lab, router, end, host, reflects):
@@ -177,7 +162,7 @@ UNFORWARDED = re.compile(r"forward[46]\.ipv[46] < removed (?:\[\S+\] )?(\S+/\d+)
 
 
 def entries(topology, router, lines):
-    """What BIRD's log tells, from its first line on; the lines come from FORWARDING_OF_A_FAMILY and from `debug { routes }`."""
+    """What BIRD's log tells, from its first line on; the lines come from LOG_BEST, LOG_OF_A_FAMILY and `debug { routes }`."""
     # The number of the path that each (protocol, prefix) is just getting; the host of each (protocol, prefix, number). A neighbor
     # may have several paths for one prefix (RFC 7911). BIRD says their numbers where a path comes and where it goes, and prints
     # the path's attributes after the former.
