@@ -26,6 +26,35 @@ pub(super) enum Silence {
     Heard,
 }
 
+/// Whether what libvirt tells counts, after this process stood still.
+#[derive(Debug, Clone, Copy)]
+enum Trust {
+    /// It does.
+    Full,
+    /// From then on.
+    From(Instant),
+    /// It does since then, and nothing was listed yet.
+    Since(Instant),
+}
+
+impl Trust {
+    /// From when on a list counts; `None` where any does.
+    const fn begins(self) -> Option<Instant> {
+        match self {
+            Self::Full => None,
+            Self::From(at) | Self::Since(at) => Some(at),
+        }
+    }
+
+    /// When that will be; `None` where it is so.
+    const fn returns(self) -> Option<Instant> {
+        match self {
+            Self::From(at) => Some(at),
+            Self::Full | Self::Since(_) => None,
+        }
+    }
+}
+
 /// What is known of libvirt as a witness.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -38,9 +67,7 @@ pub(super) struct Watch {
     disconnected_at: Option<Instant>,
     /// When the last list was asked for that was answered.
     listed_at: Instant,
-    /// Since this process stood still: from when on what libvirt tells counts again, and whether that time has come.
-    trusted_from: Option<Instant>,
-    is_trusted: bool,
+    trust: Trust,
     /// There has been no connection, or no list since, for longer than [`BLINK`].
     blind: bool,
     lapsed: bool,
@@ -56,8 +83,7 @@ impl Watch {
             lost_since: Some(now),
             disconnected_at: None,
             listed_at: now,
-            trusted_from: None,
-            is_trusted: true,
+            trust: Trust::Full,
             blind: false,
             lapsed: false,
         }
@@ -66,10 +92,10 @@ impl Watch {
     /// A list that was asked for at `asked_at` came.
     pub(super) fn listed(&mut self, asked_at: Instant) {
         self.listed = true;
-        if self.trusted_from.is_some_and(|from| asked_at < from) {
+        if self.trust.begins().is_some_and(|from| asked_at < from) {
             return;
         }
-        self.trusted_from = None;
+        self.trust = Trust::Full;
         self.lost_since = None;
         self.disconnected_at = None;
         self.listed_at = asked_at;
@@ -86,8 +112,7 @@ impl Watch {
     /// This process stood still for longer than a lease, until `now`: it has missed what happened meanwhile, and the VMs may
     /// run elsewhere by now.
     pub(super) fn stood_still(&mut self, now: Instant) {
-        self.trusted_from = Some(now + WAKING);
-        self.is_trusted = false;
+        self.trust = Trust::From(now + WAKING);
         self.lapsed = true;
     }
 
@@ -96,11 +121,13 @@ impl Watch {
         let has_come = |at: Instant| at <= now;
         let blinded = !self.blind && self.blind_at().is_some_and(has_come);
         let lapses = !self.lapsed && has_come(self.lease_ends());
-        let trusted = !self.is_trusted && self.trusted_from.is_some_and(has_come);
+        let trusted = self.trust.returns().filter(|from| has_come(*from));
         self.blind |= blinded;
         self.lapsed |= lapses;
-        self.is_trusted |= trusted;
-        match (lapses, blinded, trusted) {
+        if let Some(from) = trusted {
+            self.trust = Trust::Since(from);
+        }
+        match (lapses, blinded, trusted.is_some()) {
             (true, _, _) => Some(Silence::Lapsed),
             (false, _, true) => Some(Silence::Heard),
             (false, true, false) => Some(Silence::Blind),
@@ -112,8 +139,7 @@ impl Watch {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let lapses_at = (!self.lapsed).then(|| self.lease_ends());
         let blinded_at = if self.blind { None } else { self.blind_at() };
-        let trusted_at = if self.is_trusted { None } else { self.trusted_from };
-        [lapses_at, blinded_at, trusted_at].into_iter().flatten().min()
+        [lapses_at, blinded_at, self.trust.returns()].into_iter().flatten().min()
     }
 
     /// Whether libvirt has been listed in this agent's life.
@@ -149,7 +175,7 @@ impl Watch {
     fn silent_since(&self) -> Instant {
         let overdue = self.listed_at + 2 * self.resync;
         let silent = self.lost_since.map_or(overdue, |lost| lost.min(overdue));
-        self.trusted_from.map_or(silent, |from| from.max(silent))
+        self.trust.begins().map_or(silent, |from| from.max(silent))
     }
 
     fn blind_at(&self) -> Option<Instant> {
