@@ -1,6 +1,6 @@
 """A migration that fails leaves the route where the VM still executes, and nothing on the other host."""
 
-from trial import SLOWLY, VM, hosts, preferred, recorded
+from trial import SLOWLY, VM, hosts, recorded, standing_still
 
 
 def kept(recording, source):
@@ -45,13 +45,7 @@ def test_a_destination_that_dies_in_the_copy_leaves_the_route_at_the_source(lab)
 def test_a_destination_that_dies_while_the_vm_stands_still_gives_the_route_back_to_the_source(lab):
     source, target = hosts(lab)
     with recorded(lab, ends_on=source) as recording:
-        migration = lab.migration(VM, source, target, *SLOWLY)
-        recording.wait(source, "ITERATION")
-        # What is left of the memory goes over a slow link while the VM stands still.
-        lab.throttle(source, target, "20mbit")
-        lab.virsh(source, "migrate-setmaxdowntime", VM, "60000")
-        recording.wait(source, "SUSPENDED", "MIGRATED")
-        preferred(lab, target)
+        migration = standing_still(lab, recording, source, target)
         recording.did(f"kill -9 of QEMU on {target}")
         lab.namespaces.signal(lab.qemu(VM, target))
         recording.wait(source, "RESUMED")

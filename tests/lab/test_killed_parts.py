@@ -2,7 +2,7 @@
 
 import pytest
 
-from trial import SLOWLY, VM, hosts, hurry, on_rung, preferred, recorded
+from trial import SLOWLY, VM, WITH_FRR, hosts, hurry, on_rung, preferred, recorded, standing_still
 
 SIDES = pytest.mark.parametrize("side", ["source", "destination"])
 
@@ -62,6 +62,7 @@ def test_an_agent_that_is_killed_after_the_switch_over_finds_its_way_back(lab, s
         recording.did(f"roamd on {host} is ready again")
 
 
+@WITH_FRR
 @SIDES
 def test_an_exabgp_that_is_killed_in_the_copy_announces_again_what_is_so(lab, side):
     source, target, host = at(lab, side)
@@ -89,17 +90,6 @@ def test_an_agent_that_is_killed_in_the_switch_over_finds_its_way_back(lab, side
         recording.did(f"roamd on {host} is ready again")
         lab.unthrottle(source)
         migration.succeed()
-
-
-def standing_still(lab, recording, source, target):
-    """Begins a migration and halts it where the VM stands still: what is left of its memory goes over a slow link."""
-    migration = lab.migration(VM, source, target, *SLOWLY)
-    recording.wait(source, "ITERATION")
-    lab.throttle(source, target, "20mbit")
-    lab.virsh(source, "migrate-setmaxdowntime", VM, "60000")
-    recording.wait(source, "SUSPENDED", "MIGRATED")
-    preferred(lab, target)
-    return migration
 
 
 @SIDES

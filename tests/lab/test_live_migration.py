@@ -4,7 +4,7 @@ import subprocess
 
 from roamlab.judge import frozen
 from roamlab.namespaces import ENVIRONMENT
-from trial import SLOWLY, VM, everywhere, hosts, hurry, on_rung, recorded
+from trial import SLOWLY, VM, WITH_FRR, everywhere, hosts, hurry, on_rung, recorded
 
 
 def to_and_fro(lab):
@@ -18,6 +18,7 @@ def to_and_fro(lab):
     return timelines
 
 
+@WITH_FRR
 def test_a_pre_copy_to_and_fro_moves_the_route_with_the_vm(lab):
     for timeline in to_and_fro(lab):
         assert len(frozen(timeline)) == 1

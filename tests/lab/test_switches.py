@@ -25,12 +25,12 @@ def test_a_switch_that_restarts_gracefully_is_not_noticed(guarded_lab):
     assert all(probes.lost == 0 for timeline in recording.timelines for probes in timeline.probes.values())
 
 
-def test_after_the_restart_of_a_switch_without_graceful_restart_everything_is_as_it_was(racks_lab):
-    lab = racks_lab
+@pytest.mark.parametrize("lab", ["racks", "frr"], indirect=True)
+def test_after_the_restart_of_a_switch_without_graceful_restart_everything_is_as_it_was(lab):
     source, _ = hosts(lab)
     switch = lab.switch(source)
     with Recording(lab, VM, interval=10) as recording:
-        recording.did(f"kill -9 of BIRD on {switch}")
+        recording.did(f"kill -9 of the BGP daemon on {switch}")
         lab.kill(f"router {switch}")
         lab.restart(f"router {switch}")
         lab.connected(switch)

@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+import pytest
+
 from roamlab.judge import judge
 from roamlab.ladder import ABOVE_STANDBY
 from roamlab.namespaces import wait_until
@@ -14,6 +16,10 @@ SLOWLY = ("--bandwidth", "4")
 STEADILY = ("--bandwidth", "24")
 # What the judge says of a VM that can't be reached; what is false, or stays so to the end, it says in other words.
 OUT_OF_REACH = ("has no route at all", "which has no route", "has no route above standby from", "unreachable", "no probe of")
+
+
+# For a test that is tried with FRR as the switches too.
+WITH_FRR = pytest.mark.parametrize("lab", ["racks", "reflector", "frr"], indirect=True)
 
 
 def hosts(lab, vm=VM):
@@ -53,6 +59,17 @@ def on_rung(lab, host, rung, vm=VM, seconds=30):
         for prefix in lab.topology.vm(vm).addresses:
             wait_until(f"{switch} has {prefix} of {host} on {rung}", lambda switch=switch, prefix=prefix: lab.announcers(
                 switch, prefix)[0].get(host) == rung, seconds)
+
+
+def standing_still(lab, recording, source, target):
+    """Begins a migration and halts it where the VM stands still: what is left of its memory goes over a slow link."""
+    migration = lab.migration(VM, source, target, *SLOWLY)
+    recording.wait(source, "ITERATION")
+    lab.throttle(source, target, "20mbit")
+    lab.virsh(source, "migrate-setmaxdowntime", VM, "60000")
+    recording.wait(source, "SUSPENDED", "MIGRATED")
+    preferred(lab, target)
+    return migration
 
 
 def found_in(recording, but=(), moment=0):
