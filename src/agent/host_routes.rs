@@ -9,6 +9,7 @@
 //! - On the way down ExaBGP is told first. What the kernel holds is taken back when ExaBGP has taken the demotion or the
 //!   withdraw, or when it has not for [`PATIENCE`]: packets that are still drawn here would find no way, or the host's
 //!   own would go to and fro with its switch, but a VM that has left must not draw the host's own packets for long.
+//! - The kernel is ordered when ExaBGP's steps are written: the thread that carries it out takes no processor from these.
 //! - What ExaBGP holds is never taken back because the kernel's route fails: the VM is nowhere else.
 
 mod view;
@@ -25,7 +26,7 @@ use crate::libvirt::NicsAnswer;
 use crate::mobility::Mobility;
 use crate::plan::{Hold, Plan};
 use crate::route::Prefix;
-use crate::vm::nic::Nic;
+use crate::vm::nic::{Backend, Nic, NicFault};
 use crate::vm::{Presence, Uuid};
 
 /// How long the kernel's route is kept for ExaBGP to be told.
@@ -43,6 +44,8 @@ struct Facts {
 #[derive(Debug)]
 pub(super) struct HostRoutes {
     orders: mpsc::UnboundedSender<Order>,
+    /// What is ordered when ExaBGP's steps are written.
+    outbox: Vec<Order>,
     facts: BTreeMap<Uuid, Facts>,
     /// What was ordered.
     wants: BTreeMap<Prefix, Want>,
@@ -64,6 +67,7 @@ impl HostRoutes {
     pub(super) const fn new(orders: mpsc::UnboundedSender<Order>) -> Self {
         Self {
             orders,
+            outbox: Vec::new(),
             facts: BTreeMap::new(),
             wants: BTreeMap::new(),
             lowering: BTreeMap::new(),
@@ -110,6 +114,11 @@ impl HostRoutes {
                 Err(error) => Err((Want::Unclear, error.clone())),
                 Ok(nics) => match vm.nics.for_prefix(*prefix).of(nics) {
                     Ok((tap, mac)) => Ok(Want::Here(Wanted { tap: tap.clone(), mac, standing })),
+                    // One more was plugged in: the one that serves goes on to, until somebody says which is meant.
+                    Err(fault @ (NicFault::Several(_) | NicFault::Ambiguous(..))) => Err((
+                        self.wants.get(prefix).map_or(Want::Nothing, |last| kept(last, nics, standing)),
+                        fault.to_string(),
+                    )),
                     Err(fault) => Err((Want::Nothing, fault.to_string())),
                 },
             };
@@ -247,6 +256,7 @@ impl HostRoutes {
         if !self.clearing {
             self.clearing = true;
             self.order(Order::Clear);
+            self.flush();
         }
         self.cleared
     }
@@ -268,6 +278,8 @@ impl HostRoutes {
         }
         let last = self.stands.get(&prefix).and_then(|last| last.error.as_ref());
         match (last, &stand.error) {
+            // The tap of a VM that leaves goes with its QEMU, before libvirt says that it is gone.
+            (_, Some(_)) if stand.wanted.standing == Standing::Waits && self.free.contains(&prefix) => {}
             (last, Some(error)) if last != Some(error) => warn!(%prefix, %error, "no host route"),
             (Some(_), None) => info!(%prefix, "the host route is in place again"),
             (_, _) => {}
@@ -311,9 +323,27 @@ impl HostRoutes {
         self.order(Order::Want { changes: vec![(prefix, want)], complete: false });
     }
 
-    fn order(&self, order: Order) {
-        // Its thread ends by a panic only, which is logged; then nothing changes any more, and it is published as it was.
-        drop(self.orders.send(order));
+    fn order(&mut self, order: Order) {
+        self.outbox.push(order);
+    }
+
+    /// Sends what was ordered.
+    pub(super) fn flush(&mut self) {
+        for order in self.outbox.drain(..) {
+            // Its thread ends by a panic only, which is logged; then nothing changes any more, and it is published as it was.
+            drop(self.orders.send(order));
+        }
+    }
+}
+
+/// What is wanted now where nobody can tell which NIC is meant, but one of them has served.
+fn kept(last: &Want, nics: &[Nic], standing: Standing) -> Want {
+    let serves = |last: &Wanted| {
+        nics.iter().any(|nic| nic.mac == last.mac && nic.backend == Backend::Tap(last.tap.clone()))
+    };
+    match last {
+        Want::Here(last) if serves(last) => Want::Here(Wanted { standing, ..last.clone() }),
+        Want::Here(_) | Want::Nothing | Want::Unclear => Want::Nothing,
     }
 }
 

@@ -84,6 +84,7 @@ impl Agent {
     pub(super) fn follow_up_host_routes(&mut self) {
         let Some(host_routes) = &mut self.host_routes else { return };
         host_routes.lower(&self.plan, Instant::now());
+        host_routes.flush();
         for uuid in host_routes.take_asks() {
             (self.outputs.ask)(Request::Nics(uuid));
         }

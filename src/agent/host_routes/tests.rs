@@ -234,3 +234,30 @@ fn an_answer_of_an_earlier_stay_is_not_taken() {
     host.rig.agent.libvirt(libvirt::Report::Nics { connection: 1, uuid: VM, asked_at, answer });
     assert_eq!(host.ordered(), Vec::<&str>::new());
 }
+
+#[test]
+fn a_second_nic_that_is_plugged_in_cuts_nobody_off() {
+    let mut host = Host::placed();
+    let other = Nic { mac: "52:54:00:00:00:11".parse().unwrap(), ..nic("vnet1") };
+    host.rig.agent.libvirt(libvirt::Report::Devices { connection: 1, uuid: VM });
+    host.shows(vec![nic("vnet0"), other.clone()]);
+    assert_eq!(host.ordered(), Vec::<&str>::new());
+    assert_eq!(host.rig.not_ready(), ["neighbors", "host_routes"], "somebody should say which is meant");
+    let snapshot = host.rig.published();
+    let view = snapshot.routes[&prefix()].host_route.clone().unwrap();
+    assert_eq!(view.state, crate::snapshot::HostRouteState::Placed);
+    assert!(view.error.is_some_and(|error| error.contains("2 network interfaces")));
+    // The one that served is gone: the other is the only one.
+    host.shows(vec![other]);
+    assert_eq!(host.ordered(), ["executes"]);
+}
+
+#[test]
+fn the_tap_of_a_vm_that_leaves_may_go_before_libvirt_says_that_the_vm_is_gone() {
+    let mut host = Host::placed();
+    host.tells(LifecycleKind::Suspended(SuspendedDetail::Migrated));
+    host.announced();
+    host.ordered();
+    host.stands(StandState::Failed, Standing::Waits, Some("the kernel has no interface vnet0"));
+    assert_eq!(host.rig.not_ready(), ["neighbors"]);
+}

@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 
 use super::HostRoutes;
-use crate::host_routes::{Conflict, Overall, Stand, StandState, Want};
+use crate::host_routes::{Conflict, Overall, Stand, StandState, Standing, Want};
 use crate::mobility::Mobility;
 use crate::route::Prefix;
 use crate::snapshot::{HostRouteConflict, HostRouteState, HostRouteView, HostRoutesStatus, NotReady};
@@ -12,10 +12,19 @@ impl HostRoutes {
     /// How the address stands, for the published view; `None` where nothing is wanted or left there.
     pub(in crate::agent) fn view(&self, prefix: Prefix) -> Option<HostRouteView> {
         if let Some(fault) = self.faults.get(&prefix) {
-            let waits = matches!(self.wants.get(&prefix), Some(Want::Unclear));
-            let state = if waits { HostRouteState::Pending } else { HostRouteState::Failed };
-            return Some(HostRouteView { state, device: None, error: Some(fault.clone()) });
+            let error = Some(fault.clone());
+            return Some(match self.wants.get(&prefix) {
+                Some(Want::Here(_)) => HostRouteView { error, ..self.standing(prefix)? },
+                Some(Want::Unclear) => HostRouteView { state: HostRouteState::Pending, device: None, error },
+                Some(Want::Nothing) | None => {
+                    HostRouteView { state: HostRouteState::Failed, device: None, error }
+                }
+            });
         }
+        self.standing(prefix)
+    }
+
+    fn standing(&self, prefix: Prefix) -> Option<HostRouteView> {
         let stand = self.stands.get(&prefix)?;
         Some(HostRouteView {
             state: match stand.state {
@@ -55,7 +64,9 @@ impl HostRoutes {
             return Some(NotReady { part, reason: error.clone() });
         }
         let failing = |(prefix, stand): (&Prefix, &Stand)| {
-            (stand.state == StandState::Failed).then(|| (*prefix, stand.error.clone().unwrap_or_default()))
+            let leaves = stand.wanted.standing == Standing::Waits && self.free.contains(prefix);
+            (stand.state == StandState::Failed && !leaves)
+                .then(|| (*prefix, stand.error.clone().unwrap_or_default()))
         };
         let faults = self.faults.iter().map(|(prefix, fault)| (*prefix, fault.clone()));
         let mut all = faults.chain(self.stands.iter().filter_map(failing));
@@ -65,7 +76,10 @@ impl HostRoutes {
             others => format!(" (and {others} more)"),
         };
         let vm = mobility.owner(prefix).map_or_else(String::new, |vm| format!(" of {vm}"));
-        Some(NotReady { part, reason: format!("{prefix}{vm} has no host route: {error}{others}") })
+        Some(NotReady {
+            part,
+            reason: format!("{prefix}{vm} has not the host route that it should have: {error}{others}"),
+        })
     }
 
     pub(super) fn log(&self, overall: &Overall) {
