@@ -32,7 +32,7 @@ fn an_agent_that_stops_or_is_slow_holds_up_no_exabgp_that_floods(version: Versio
     lab.restart_exabgp_with(&[("neighbor-changes;", "neighbor-changes;\n    receive { parsed; update; }")]);
     lab.bird.stop();
     let (routes, export) = flood();
-    lab.bird.edit("protocol bgp host {", &format!("{routes}\nprotocol bgp host {{"));
+    lab.bird.edit("template bgp hosts {", &format!("{routes}\ntemplate bgp hosts {{"));
     lab.bird.edit("not even that.\n    export none;", &format!("not even that.\n    export {export};"));
     lab.bird.restart();
     lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
