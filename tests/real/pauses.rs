@@ -57,10 +57,6 @@ fn an_exabgp_that_pauses_gets_what_it_missed_and_its_session_holds(version: Vers
 
 fn an_exabgp_that_pauses_past_its_hold_time_gets_a_new_session_and_every_route(version: Version) {
     let mut lab = start(version);
-    // By itself BIRD lets a neighbor wait for a minute after an error.
-    lab.bird.stop();
-    lab.bird.edit("hold time 30;", "hold time 30;\n  error wait time 1, 1;");
-    lab.bird.restart();
     lab.restart_exabgp_with(&[("hold-time 30;", "hold-time 9;")]);
     lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
 
