@@ -5,7 +5,7 @@ import subprocess
 
 from .clock import nanoseconds
 from .ladder import Route, mark
-from .namespaces import wait_until
+from .namespaces import PROMPTLY, wait_until
 from .templates import DEPLOY, filled
 from .timeline import Best, Seen, Session
 from .topology import FABRIC_V4, FABRIC_V6, LOOPBACKS, SERVICE_V4, SERVICE_V6, Host, LabError, Router
@@ -37,8 +37,8 @@ def start(namespaces, lab, router, recovers=False):
     directory = lab.path / router.name
     (directory / "bird.conf").write_text(configuration(lab, router, directory / "bird.log"))
     pid = namespaces.start(
-        router.name, ["bird", "-f", *(["-R"] if recovers else []), "-c", directory / "bird.conf", "-s", control(lab, router.name)],
-        directory / "bird.stderr")
+        router.name, [*(PROMPTLY if lab.options.bfd else ()), "bird", "-f", *(["-R"] if recovers else []),
+                      "-c", directory / "bird.conf", "-s", control(lab, router.name)], directory / "bird.stderr")
     wait_until(f"BIRD on {router.name}", lambda: ask(lab, router.name, "show status"))
     return pid
 
@@ -52,7 +52,7 @@ def start_bfd(namespaces, lab, host):
         "NEIGHBORS": "\n".join(f"  neighbor {end.peer_address} local {end.address};" for end in ends),
     }))
     return namespaces.start(
-        host.name, ["bird", "-f", "-c", directory / "bfd.conf", "-s", directory / "bfd.sock"], directory / "bfd.log")
+        host.name, [*PROMPTLY, "bird", "-f", "-c", directory / "bfd.conf", "-s", directory / "bfd.sock"], directory / "bfd.log")
 
 
 def configuration(lab, router, log):

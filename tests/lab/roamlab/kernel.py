@@ -4,14 +4,14 @@ import json
 import re
 
 from .clock import nanoseconds
+from .namespaces import PROMPTLY
 from .timeline import Forwards
 
 
 def start(namespaces, lab, router):
     """Begins to write down every change of a router's kernel routes."""
-    # The times are those at which it reads: at a real-time priority, where the machine lets it, so that they are no later on a
-    # busy one.
-    namespaces.start(router, ["sh", "-c", "chrt --fifo --pid 10 $$ 2>/dev/null; exec ip -ts monitor route"], log(lab, router))
+    # The times are those at which it reads.
+    namespaces.start(router, [*PROMPTLY, "ip", "-ts", "monitor", "route"], log(lab, router))
 
 
 def log(lab, router):
