@@ -60,3 +60,15 @@ pub enum HostRouteState {
     /// It can't be set now; it is tried again.
     Failed,
 }
+
+impl HostRouteState {
+    /// The name that JSON uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Placed => "placed",
+            Self::Transit => "transit",
+            Self::Failed => "failed",
+        }
+    }
+}
