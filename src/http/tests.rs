@@ -20,7 +20,7 @@ use crate::route::Rung;
 use crate::snapshot::{NotReady, RouteState, RouteView, VmView, sample};
 use crate::vm::Presence;
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 13] = [
     "/api/v1/status",
     "/api/v1/vms",
     "/api/v1/vms/",
@@ -31,6 +31,7 @@ const PATHS: [&str; 12] = [
     "/api/v1/routes/198.51.100.64/28",
     "/healthz",
     "/readyz",
+    "/openapi.json",
     "/",
     "/no/such/path",
 ];
@@ -49,7 +50,7 @@ impl Answer {
 
 /// A guard that lets everything pass but other methods, as on a unix socket without a token.
 fn open() -> Guard {
-    Guard { names: None, token: None }
+    Guard { names: None, token: Arc::default() }
 }
 
 fn serving(snapshot: Snapshot) -> Router {
@@ -120,7 +121,8 @@ async fn head_has_the_headers_of_get_and_no_body() {
 #[tokio::test]
 async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
     let router = serving(sample::host());
-    for (path, status) in PATHS.into_iter().zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 404, 404])
+    for (path, status) in
+        PATHS.into_iter().zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 404, 404])
     {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, status, "{path}");
@@ -172,8 +174,7 @@ async fn the_query_is_ignored_and_not_reflected() {
 
 #[tokio::test]
 async fn only_health_is_open_without_the_token() {
-    let token = |text: &str| Some(Token::for_tests(text));
-    let guard = Guard { names: None, token: token("s3cret") };
+    let guard = Guard { names: None, token: Arc::new(TokenFile::for_tests("s3cret")) };
     let router = router(guard, watch::channel(Arc::new(sample::host())).1);
     for path in PATHS {
         let open = path == "/healthz" || path == "/readyz";
