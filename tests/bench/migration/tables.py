@@ -94,7 +94,7 @@ def aims(found):
 def network_aims(found):
     """What roamd is to reach in every network whose routers hand on all paths, judged by a list of Crossings."""
     without = sum(crossed.turn.without for crossed in found if crossed.turn)
-    unreachable = sum(each.unreachable for each in seen_from(PLACES, found))
+    unreachable = sum(each.unreachable or 0 for each in seen_from(PLACES, found))
     return [
         Aim(f"routers without a route in all migrations: {without}, none ever", without == 0),
         Aim(f"ICMP unreachables in all migrations: {unreachable}, none ever", unreachable == 0),
