@@ -4,14 +4,15 @@
 //! newest one, so it answers while libvirt or ExaBGP hang, and can't slow the agent down. The field names are
 //! the REST contract.
 //!
-//! `fleet.rs` completes the list of VMs by those that are not on this host, `counts.rs` sums up. All of it is
-//! pure and shares what stands in the snapshot: nothing here copies a list.
+//! `fleet.rs` completes the list of VMs by those that are not on this host, `counts.rs` sums up, `tally.rs` is what was
+//! counted and timed. All of it is pure and shares what stands in the snapshot: nothing here copies a list.
 
 mod counts;
 mod fleet;
 mod host_routes;
 #[cfg(test)]
 pub(crate) mod sample;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use serde::{Serialize, Serializer};
 pub use counts::Counts;
 pub use fleet::service_ip_text;
 pub use host_routes::{HostRouteConflict, HostRouteState, HostRouteView, HostRoutesStatus};
+pub use tally::{ExabgpTally, Histogram, LibvirtTally, Tally};
 
 use crate::config::Config;
 use crate::exabgp::NeighborState;
@@ -50,7 +52,7 @@ impl Serialize for Timestamp {
 /// The published state of this host.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Grows by one with each change.
+    /// Grows by one with each change; what is only counted is none.
     pub generation: u64,
     /// The host's name.
     pub host: Arc<str>,
@@ -66,6 +68,8 @@ pub struct Snapshot {
     pub libvirt: LibvirtStatus,
     /// ExaBGP's health.
     pub exabgp: ExabgpStatus,
+    /// What was counted and timed.
+    pub tally: Arc<Tally>,
     /// Paths of others to VMs that execute here.
     pub conflicts: Arc<Conflicts>,
     /// The kernel's routes to the VMs.
@@ -77,10 +81,13 @@ pub struct Snapshot {
     pub routes: BTreeMap<Prefix, Arc<RouteView>>,
 }
 
+/// The parts that a host may be not ready for.
+pub const PARTS: [&str; 5] = ["libvirt", "exabgp", "neighbors", "routes", "host_routes"];
+
 /// A reason why `/readyz` answers 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// The part: `libvirt`, `exabgp`, `neighbors`, `routes` or `host_routes`.
+    /// The part, one of [`PARTS`].
     pub part: &'static str,
     /// What is missing, in words.
     pub reason: String,
@@ -271,4 +278,14 @@ pub enum RouteState {
 impl RouteState {
     /// Every state, in the order of the status counts.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Announced, Self::Withdrawing, Self::Failed];
+
+    /// The name that JSON and metrics use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Announced => "announced",
+            Self::Withdrawing => "withdrawing",
+            Self::Failed => "failed",
+        }
+    }
 }

@@ -14,6 +14,8 @@ pub struct HostRoutesStatus {
     pub error: Option<String>,
     /// Routes of others for addresses of VMs that are here.
     pub conflicts: Vec<HostRouteConflict>,
+    /// How often, since this agent started, an address was put back that somebody had taken from the kernel.
+    pub repairs: u64,
     /// What on this host makes migrations stall, each with the remedy.
     pub warnings: Vec<String>,
 }
@@ -47,7 +49,7 @@ pub struct HostRouteView {
 }
 
 /// How far an address is in the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostRouteState {
     /// The VM's NIC is not known yet, or the kernel has not confirmed it yet.
@@ -58,4 +60,19 @@ pub enum HostRouteState {
     Transit,
     /// It can't be set now; it is tried again.
     Failed,
+}
+
+impl HostRouteState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Placed, Self::Transit, Self::Failed];
+
+    /// The name that JSON and metrics use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Placed => "placed",
+            Self::Transit => "transit",
+            Self::Failed => "failed",
+        }
+    }
 }
