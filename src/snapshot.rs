@@ -4,12 +4,16 @@
 //! newest one, so it answers while libvirt or ExaBGP hang, and can't slow the agent down. The field names are
 //! the REST contract.
 //!
-//! `fleet.rs` completes the list of VMs by those that are not on this host, `counts.rs` sums up, `tally.rs` is what was
-//! counted and timed. All of it is pure and shares what stands in the snapshot: nothing here copies a list.
+//! `fleet.rs` completes the list of VMs by those that are not on this host, `counts.rs` sums up; `history.rs` holds the
+//! events of `event.rs`, `migration.rs` is what is shown of migrations, `tally.rs` is what was counted and timed. All of it
+//! is pure and shares what stands in the snapshot: nothing here copies a list.
 
 mod counts;
+mod event;
 mod fleet;
+mod history;
 mod host_routes;
+mod migration;
 #[cfg(test)]
 pub(crate) mod sample;
 mod tally;
@@ -24,14 +28,17 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 pub use counts::Counts;
+pub use event::{Event, Life, Mass, What};
 pub use fleet::service_ip_text;
+pub use history::History;
 pub use host_routes::{HostRouteConflict, HostRouteState, HostRouteView, HostRoutesStatus};
+pub use migration::{MigrationView, Millis, PhaseView};
 pub use tally::{ExabgpTally, Histogram, LibvirtTally, Tally};
 
 use crate::config::Config;
 use crate::exabgp::NeighborState;
 use crate::route::{Attributes, NextHop, Prefix, Rung};
-use crate::vm::{MigrationDirection, MigrationOutcome, Presence, Uuid, VmName, as_text};
+use crate::vm::{Presence, Uuid, VmName, as_text};
 
 /// A point in wall-clock time, shown as RFC 3339 UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +86,15 @@ pub struct Snapshot {
     pub vms: BTreeMap<VmName, Arc<VmView>>,
     /// Every route that is wanted, announced, or on its way out.
     pub routes: BTreeMap<Prefix, Arc<RouteView>>,
+    /// What happened last.
+    pub events: History,
+    /// The last migrations to and from this host, latest first, at most [`MIGRATIONS`](Self::MIGRATIONS).
+    pub migrations: Arc<Vec<Arc<MigrationView>>>,
+}
+
+impl Snapshot {
+    /// How many migrations are shown.
+    pub const MIGRATIONS: usize = 1_000;
 }
 
 /// The parts that a host may be not ready for.
@@ -221,18 +237,7 @@ pub struct VmView {
     /// Its routes.
     pub routes: Vec<Arc<RouteView>>,
     /// The last migration that this agent has seen of it.
-    pub last_migration: Option<MigrationView>,
-}
-
-/// A migration of a VM to or from this host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MigrationView {
-    /// To this host, or away from it.
-    pub direction: MigrationDirection,
-    /// When it was first seen: the frozen copy for `in`, the switch-over for `out`.
-    pub started_at: Timestamp,
-    /// How it went.
-    pub outcome: MigrationOutcome,
+    pub last_migration: Option<Arc<MigrationView>>,
 }
 
 /// An entry of `routes`

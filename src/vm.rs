@@ -52,6 +52,7 @@ macro_rules! every {
 }
 
 mod event;
+mod migration;
 pub mod nic;
 mod state;
 
@@ -63,6 +64,7 @@ pub use event::{
     CrashedDetail, DefinedDetail, LifecycleKind, PmSuspendedDetail, ResumedDetail, ShutdownDetail,
     StartedDetail, StoppedDetail, SuspendedDetail, UndefinedDetail,
 };
+pub use migration::MigrationPhase;
 use serde::{Serialize, Serializer};
 pub use state::{
     CrashedReason, PausedReason, PlainReason, RunningReason, ShutdownReason, ShutoffReason, VmState,

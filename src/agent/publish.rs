@@ -15,8 +15,8 @@ use crate::mobility::{Known, Mobility};
 use crate::plan::{Hold, Plan, Progress};
 use crate::route::{Prefix, Route};
 use crate::snapshot::{
-    ConfigStatus, Conflicts, HostRouteView, HostRoutesStatus, MigrationView, RouteState, RouteView, Snapshot,
-    VmView, service_ip_text,
+    ConfigStatus, Conflicts, History, HostRouteView, HostRoutesStatus, MigrationView, RouteState, RouteView,
+    Snapshot, VmView, service_ip_text,
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
@@ -47,6 +47,8 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         }),
         vms: BTreeMap::new(),
         routes: BTreeMap::new(),
+        events: History::default(),
+        migrations: Arc::default(),
     }
 }
 
@@ -199,10 +201,16 @@ impl Publisher {
             reason: known.and_then(|known| known.state).map(VmState::reason),
             since: known.map(|known| state.clock.stamp(known.since)),
             routes,
-            last_migration: last_migration.map(|migration| MigrationView {
-                direction: migration.direction,
-                started_at: state.clock.stamp(migration.started_at),
-                outcome: migration.outcome,
+            last_migration: last_migration.map(|migration| {
+                Arc::new(MigrationView {
+                    id: 1,
+                    vm: name.clone(),
+                    direction: migration.direction,
+                    started_at: state.clock.stamp(migration.started_at),
+                    ended_at: None,
+                    outcome: migration.outcome,
+                    phases: Vec::new(),
+                })
             }),
             ..VmView::absent(vm)
         }))

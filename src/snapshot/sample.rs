@@ -158,6 +158,8 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
         host_routes: Arc::default(),
         vms,
         routes,
+        events: History::default(),
+        migrations: Arc::default(),
     }
 }
 
