@@ -73,3 +73,6 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     let (user, system) = (fields.next()?.ok()?, fields.next()?.ok()?);
     Some((f64::from(user) + f64::from(system)) / TICKS)
 }
+
+#[cfg(test)]
+mod tests;
