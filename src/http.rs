@@ -6,7 +6,8 @@
 //!
 //! `socket.rs` and `connection.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
-//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`, `metrics.rs`.
+//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`, `metrics.rs`; `openapi.rs` has the document that
+//! is made of their annotations.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.
@@ -18,6 +19,7 @@ mod health;
 mod host;
 mod list;
 mod metrics;
+mod openapi;
 mod path;
 mod routes;
 mod socket;
@@ -38,16 +40,15 @@ use axum::Router;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{Http, Listen};
 use crate::snapshot::Snapshot;
 use connection::Limits;
 use guard::Guard;
 use host::Names;
-use routes::Routes;
 use socket::Bound;
 use token::Token;
-use vms::Vms;
 
 /// Where the newest snapshot is found.
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
@@ -160,14 +161,19 @@ impl Server {
     }
 }
 
-/// Every path, behind the guard.
-fn router(guard: Guard, snapshots: Snapshots) -> Router {
-    Router::new()
+/// Every path, with its place in the OpenAPI document.
+fn paths() -> OpenApiRouter<Snapshots> {
+    openapi::routes()
         .merge(status::routes())
-        .merge(list::routes::<Vms>())
-        .merge(list::routes::<Routes>())
+        .merge(vms::routes())
+        .merge(routes::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+}
+
+/// Every path, behind the guard.
+fn router(guard: Guard, snapshots: Snapshots) -> Router {
+    Router::from(paths())
         .fallback(async |uri: Uri| answer::not_found("there is nothing at this path", &uri))
         .layer(from_fn_with_state(Arc::new(guard), guard::admit))
         .with_state(snapshots)

@@ -26,6 +26,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 pub use counts::Counts;
 pub use event::{Event, Life, Mass, What};
@@ -33,7 +34,7 @@ pub use fleet::service_ip_text;
 pub use history::History;
 pub use host_routes::{HostRouteConflict, HostRouteState, HostRouteView, HostRoutesStatus};
 pub use migration::{MigrationView, Millis, PhaseView};
-pub use tally::{ExabgpTally, Histogram, LibvirtTally, Tally};
+pub use tally::{ExabgpTally, Histogram, LibvirtTally, MigrationTally, Tally};
 
 use crate::config::Config;
 use crate::exabgp::NeighborState;
@@ -41,7 +42,8 @@ use crate::route::{Attributes, NextHop, Prefix, Rung};
 use crate::vm::{Presence, Uuid, VmName, as_text};
 
 /// A point in wall-clock time, shown as RFC 3339 UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, format = DateTime)]
 pub struct Timestamp(pub jiff::Timestamp);
 
 impl fmt::Display for Timestamp {
@@ -101,7 +103,7 @@ impl Snapshot {
 pub const PARTS: [&str; 5] = ["libvirt", "exabgp", "neighbors", "routes", "host_routes"];
 
 /// A reason why `/readyz` answers 503.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NotReady {
     /// The part, one of [`PARTS`].
     pub part: &'static str,
@@ -110,7 +112,7 @@ pub struct NotReady {
 }
 
 /// `status.config`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ConfigStatus {
     /// The main file.
     pub path: String,
@@ -125,7 +127,7 @@ pub struct ConfigStatus {
 }
 
 /// `status.libvirt`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LibvirtStatus {
     /// The URI that is watched.
     pub uri: String,
@@ -140,7 +142,7 @@ pub struct LibvirtStatus {
 }
 
 /// `status.exabgp`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExabgpStatus {
     /// `relay`, `child` or `print`.
     pub transport: &'static str,
@@ -162,7 +164,7 @@ pub struct ExabgpStatus {
 }
 
 /// `status.conflicts`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Conflicts {
     /// How many there were since this agent started.
     pub total: u64,
@@ -171,33 +173,35 @@ pub struct Conflicts {
 }
 
 /// A neighbor offers another path to a VM that executes here: a split brain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ConflictView {
     /// To what.
     pub prefix: Prefix,
     /// The VM.
     pub vm: VmName,
     /// Who offers it.
+    #[schema(value_type = String)]
     pub neighbor: IpAddr,
     /// The rung on which the host behind it claims to have the VM; `null`: it carries no mark of roamd's.
     pub preference: Option<Rung>,
     /// The AS in that mark: the other host's `bgp.local_as`.
     pub marked_by: Option<u32>,
     /// The path's next hop.
+    #[schema(value_type = Option<String>)]
     pub next_hop: Option<IpAddr>,
     /// Since when.
     pub since: Timestamp,
 }
 
 /// An entry of `status.exabgp.neighbors`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NeighborView {
     /// The neighbor's address.
+    #[schema(value_type = String)]
     pub address: IpAddr,
     /// The neighbor's AS.
     pub asn: u32,
     /// `down`, `connected` or `up`.
-    #[serde(serialize_with = "as_text")]
     pub state: NeighborState,
     /// Since when it is so.
     pub since: Timestamp,
@@ -214,7 +218,7 @@ impl fmt::Display for NeighborState {
 }
 
 /// An entry of `vms`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VmView {
     /// The name in the configuration, else libvirt's.
     pub name: VmName,
@@ -241,7 +245,7 @@ pub struct VmView {
 }
 
 /// An entry of `routes`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RouteView {
     /// What is reached.
     pub prefix: Prefix,
@@ -249,7 +253,8 @@ pub struct RouteView {
     pub vm: Option<VmName>,
     /// Its rung, or the one it had when it is being withdrawn.
     pub preference: Rung,
-    /// Its next hop.
+    /// Its next hop: `self` or an address.
+    #[schema(value_type = String)]
     pub next_hop: NextHop,
     /// What goes with it.
     pub attributes: Arc<Attributes>,
@@ -267,7 +272,7 @@ pub struct RouteView {
 }
 
 /// How far ExaBGP is with a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteState {
     /// Wanted, not acknowledged yet.

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::exabgp::{self, NeighborState};
 use crate::libvirt::{self, Answer};
 use crate::mobility::Transition;
 use crate::plan::{Outcome, Step};
-use crate::snapshot::Tally;
+use crate::snapshot::{MigrationView, Snapshot, Tally};
 
 use super::DecidedBy;
 
@@ -26,6 +26,8 @@ pub(super) struct Counting {
     in_doubt: bool,
     epoch: Option<String>,
     up: BTreeSet<IpAddr>,
+    /// The last migrations as they were counted, by their number.
+    migrations: BTreeMap<u64, Arc<MigrationView>>,
     /// Whether there is nothing behind the commands that acknowledges them.
     prints: bool,
 }
@@ -115,6 +117,18 @@ impl Counting {
     /// A VM has another presence.
     pub(super) fn changed(&mut self, transition: &Transition) {
         *self.tally.presences.entry(transition.to).or_default() += 1;
+    }
+
+    /// A migration stands so now.
+    pub(super) fn migration(&mut self, view: &Arc<MigrationView>) {
+        let last = self.migrations.insert(view.id, Arc::clone(view));
+        // One that was dropped was counted; it does not come back as a new one.
+        while self.migrations.len() > Snapshot::MIGRATIONS {
+            if self.migrations.pop_first().is_some_and(|(id, _)| id == view.id) {
+                return;
+            }
+        }
+        self.tally.migrations.count(last.as_deref(), view);
     }
 
     /// The configuration was read again.

@@ -14,14 +14,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode, Uri};
-use axum::routing::get;
 use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily};
 use prometheus::{TEXT_FORMAT, TextEncoder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::answer::problem;
 use super::{Snapshots, latest};
@@ -35,10 +35,19 @@ const METRICS: &str = "/metrics";
 /// How many series of a kind may name a VM.
 const NAMED: usize = 100;
 
-pub(super) fn routes() -> Router<Snapshots> {
-    Router::new().route(METRICS, get(metrics))
+pub(super) fn routes() -> OpenApiRouter<Snapshots> {
+    OpenApiRouter::new().routes(routes!(metrics))
 }
 
+/// Metrics for Prometheus
+#[utoipa::path(
+    get, path = METRICS, tag = "health",
+    responses((
+        status = 200,
+        description = "The state and what was counted, in Prometheus' text format; `# HELP` says what each is.",
+        body = String, content_type = "text/plain; version=0.0.4",
+    )),
+)]
 async fn metrics(State(snapshots): State<Snapshots>, uri: Uri) -> Response<Body> {
     match text(&latest(&snapshots), &Process::read()) {
         Ok(text) => {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::Timestamp;
 use crate::vm::{MigrationDirection, MigrationOutcome, MigrationPhase, VmName};
 
 /// An entry of `migrations`: a migration of a VM to or from this host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MigrationView {
     /// Its number in this agent's life, from 1 on.
     pub id: u64,
@@ -27,7 +28,7 @@ pub struct MigrationView {
 }
 
 /// An entry of `phases`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PhaseView {
     /// Which.
     pub name: MigrationPhase,
@@ -38,7 +39,8 @@ pub struct PhaseView {
 }
 
 /// A span of time, shown as a number of milliseconds with at most three decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, ToSchema)]
+#[schema(value_type = f64, minimum = 0)]
 pub struct Millis(pub Duration);
 
 impl Serialize for Millis {

@@ -3,6 +3,8 @@
 //! The agent adds to its own [`Tally`] and publishes a copy; `http` encodes it when it is scraped. What can be read from the
 //! state itself (how many VMs, which neighbors) is not in here.
 
+mod histogram;
+mod migrations;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +14,8 @@ use std::time::Duration;
 
 use crate::route::Rung;
 use crate::vm::{LifecycleKind, Presence};
+pub use histogram::Histogram;
+pub use migrations::MigrationTally;
 
 /// Everything that is counted and timed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct Tally {
     pub libvirt: LibvirtTally,
     /// Of ExaBGP.
     pub exabgp: ExabgpTally,
+    /// Of migrations.
+    pub migrations: MigrationTally,
     /// How often a VM came to have this presence.
     pub presences: BTreeMap<Presence, u64>,
     /// Configurations that were read again and had no fault.
@@ -75,6 +81,7 @@ impl Default for Tally {
         Self {
             libvirt: LibvirtTally::default(),
             exabgp: ExabgpTally::default(),
+            migrations: MigrationTally::default(),
             presences: zeros(Presence::ALL),
             reloads_accepted: 0,
             reloads_refused: 0,
@@ -107,8 +114,8 @@ impl Default for ExabgpTally {
 }
 
 /// Each key with 0: what has not happened yet is shown too, so that its first time is seen as a growth.
-fn zeros<K: Ord, const N: usize>(keys: [K; N]) -> BTreeMap<K, u64> {
-    BTreeMap::from(keys.map(|key| (key, 0)))
+fn zeros<K: Ord>(keys: impl IntoIterator<Item = K>) -> BTreeMap<K, u64> {
+    keys.into_iter().map(|key| (key, 0)).collect()
 }
 
 /// ExaBGP acknowledges a single command within a few milliseconds, and one among thousands within seconds.
@@ -144,47 +151,3 @@ const EVENT_TO_COMMAND: [Duration; 13] = [
     Duration::from_secs(1),
     Duration::from_secs(10),
 ];
-
-/// How long something took, each time: how often it was at most each of some durations, and all of it together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Histogram {
-    /// Upper bounds, inclusive and growing.
-    bounds: &'static [Duration],
-    /// How many were within each bound and above the one before; the last are above all bounds.
-    counts: Vec<u64>,
-    sum: Duration,
-}
-
-impl Histogram {
-    /// Empty, with these growing bounds.
-    pub fn new(bounds: &'static [Duration]) -> Self {
-        Self { bounds, counts: vec![0; bounds.len() + 1], sum: Duration::ZERO }
-    }
-
-    /// It took so long once more.
-    pub fn observe(&mut self, took: Duration) {
-        let bucket = self.bounds.partition_point(|bound| *bound < took);
-        if let Some(count) = self.counts.get_mut(bucket) {
-            *count += 1;
-        }
-        self.sum = self.sum.saturating_add(took);
-    }
-
-    /// How often it was at most each bound.
-    pub fn cumulative(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
-        self.bounds.iter().zip(&self.counts).scan(0, |below, (bound, count)| {
-            *below += count;
-            Some((*bound, *below))
-        })
-    }
-
-    /// How often it was at all.
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// All of it together.
-    pub const fn sum(&self) -> Duration {
-        self.sum
-    }
-}

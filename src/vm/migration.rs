@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
-use super::as_text;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A moment in the course of a migration, seen from this host; each comes once, or not at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum MigrationPhase {
     /// In: libvirt told of the frozen copy.
     IncomingSeen,
@@ -66,11 +66,5 @@ impl MigrationPhase {
 impl fmt::Display for MigrationPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl Serialize for MigrationPhase {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        as_text(self, serializer)
     }
 }

@@ -113,6 +113,12 @@ families! {
         "Conflicts that there were.";
     CONFLICT: Gauge "roamd_conflict"
         "Always 1, for a conflict that lasts, at most 100 of them; /api/v1/status has more of each.";
+    MIGRATIONS_RUNNING: Gauge "roamd_migrations_running"
+        "Migrations that go on, by their direction.";
+    MIGRATIONS: Counter "roamd_migrations_total"
+        "Migrations that have ended, by their direction and by how.";
+    MIGRATION_PHASE: Histogram "roamd_migration_phase_seconds"
+        "When a phase of a migration came: after libvirt's resumed for what is announced of a VM that came, after stopped for withdrawn, else after the migration was first seen.";
     HOST_ROUTES: Gauge "roamd_host_routes"
         "Addresses of VMs by how far they are in the kernel; not there where host_routes is not enabled.";
     HOST_ROUTES_OK: Gauge "roamd_host_routes_kept"

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Labels, NAMED, Page, family};
 use crate::exabgp::NeighborState;
 use crate::route::Rung;
-use crate::snapshot::{HostRouteState, PARTS, RouteState, RouteView, Snapshot, Timestamp};
-use crate::vm::VmName;
+use crate::snapshot::{HostRouteState, MigrationView, PARTS, RouteState, RouteView, Snapshot, Timestamp};
+use crate::vm::{MigrationDirection, MigrationOutcome, VmName};
 
 /// Shows it, in the order of the list in `family.rs`.
 pub(super) fn show(page: &mut Page, snapshot: &Snapshot) {
@@ -29,6 +29,10 @@ pub(super) fn show(page: &mut Page, snapshot: &Snapshot) {
     routes.show(page);
     libvirt_and_exabgp(page, snapshot);
     conflicts(page, snapshot);
+    page.many(
+        &family::MIGRATIONS_RUNNING,
+        MigrationDirection::ALL.map(|direction| running(snapshot, direction)),
+    );
     if snapshot.host_routes.enabled {
         routes.show_host_routes(page, snapshot);
     }
@@ -127,6 +131,14 @@ impl<'a> Routes<'a> {
         page.one(&family::HOST_ROUTE_WARNINGS, status.warnings.len());
         page.one(&family::HOST_ROUTE_REPAIRS, status.repairs);
     }
+}
+
+fn running(snapshot: &Snapshot, direction: MigrationDirection) -> (Labels, usize) {
+    let goes_on = |migration: &MigrationView| {
+        migration.direction == direction && migration.outcome == MigrationOutcome::Running
+    };
+    let count = snapshot.migrations.iter().filter(|migration| goes_on(migration)).count();
+    (Labels::from([("direction", direction.name())]), count)
 }
 
 fn named(route: &RouteView) -> (Labels, u64) {

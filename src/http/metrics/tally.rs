@@ -14,6 +14,18 @@ pub(super) fn show(page: &mut Page, snapshot: &Snapshot) {
         &family::PRESENCE_CHANGES,
         tally.presences.iter().map(|(presence, count)| (Labels::from([("to", presence.name())]), *count)),
     );
+    page.many(
+        &family::MIGRATIONS,
+        tally.migrations.ended.iter().map(|((direction, outcome), count)| {
+            (Labels::from([("direction", direction.name()), ("outcome", outcome.name())]), *count)
+        }),
+    );
+    page.many(
+        &family::MIGRATION_PHASE,
+        tally.migrations.phases.iter().map(|((direction, phase), histogram)| {
+            (Labels::from([("direction", direction.name()), ("phase", phase.name())]), histogram)
+        }),
+    );
 
     let libvirt = &tally.libvirt;
     page.one(&family::LIBVIRT_CONNECTIONS, libvirt.connections);
