@@ -4,7 +4,7 @@
 //! snapshots, so it runs on a thread and runtime of its own and answers while everything else hangs. It changes
 //! nothing and asks nobody.
 //!
-//! `socket.rs` and `connection.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
+//! `socket.rs`, `connection.rs` and `place.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
 //! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`, `metrics.rs`; `openapi.rs` has the document that
 //! is made of their annotations.
@@ -21,6 +21,7 @@ mod list;
 mod metrics;
 mod openapi;
 mod path;
+mod place;
 mod routes;
 mod socket;
 mod stall;
@@ -48,7 +49,7 @@ use connection::Limits;
 use guard::Guard;
 use host::Names;
 use socket::Bound;
-use token::Token;
+pub use token::TokenFile;
 
 /// Where the newest snapshot is found.
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
@@ -126,9 +127,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the socket and reads the token. `host` is this host's name, one that the `Host` header may have.
-    pub async fn bind(config: &Http, host: &str) -> Result<Self, BindError> {
-        let token = config.token_file.as_deref().map(Token::read).transpose()?;
+    /// Binds the socket and reads the token, which `token` may be told to read again. `host` is this host's name, one
+    /// that the `Host` header may have.
+    pub async fn bind(config: &Http, host: &str, token: Arc<TokenFile>) -> Result<Self, BindError> {
+        if let Some(path) = &config.token_file {
+            token.open(path)?;
+        }
         let names = match &config.listen {
             Listen::Tcp(_) => Some(Names::new(host, &config.hosts)),
             Listen::Unix(_) => None,

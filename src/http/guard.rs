@@ -13,14 +13,14 @@ use axum::middleware::Next;
 use super::answer::problem;
 use super::health;
 use super::host::{HostError, Names};
-use super::token::Token;
+use super::token::TokenFile;
 
 /// The rules of one server.
 pub(super) struct Guard {
     /// The names that the `Host` header may have; `None` on a unix socket, which no browser can reach.
     pub(super) names: Option<Names>,
-    /// The token that is needed.
-    pub(super) token: Option<Token>,
+    /// The token that may be needed.
+    pub(super) token: Arc<TokenFile>,
 }
 
 /// On every answer: nothing is kept, and nothing is ever run or rendered by a browser.
@@ -61,10 +61,7 @@ impl Guard {
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return Some(refusal);
         }
-        if let Some(token) = &self.token
-            && !health::is_open(uri.path())
-            && !token.is_in(headers)
-        {
+        if !health::is_open(uri.path()) && !self.token.admits(headers) {
             let detail = "the token of http.token_file is needed, as `Authorization: Bearer TOKEN`";
             let mut refusal = problem(StatusCode::UNAUTHORIZED, detail, uri);
             refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

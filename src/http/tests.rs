@@ -51,7 +51,7 @@ impl Answer {
 
 /// A guard that lets everything pass but other methods, as on a unix socket without a token.
 fn open() -> Guard {
-    Guard { names: None, token: None }
+    Guard { names: None, token: Arc::default() }
 }
 
 fn serving(snapshot: Snapshot) -> Router {
@@ -174,8 +174,7 @@ async fn the_query_is_ignored_and_not_reflected() {
 
 #[tokio::test]
 async fn only_health_is_open_without_the_token() {
-    let token = |text: &str| Some(Token::for_tests(text));
-    let guard = Guard { names: None, token: token("s3cret") };
+    let guard = Guard { names: None, token: Arc::new(TokenFile::for_tests("s3cret")) };
     let router = router(guard, watch::channel(Arc::new(sample::host())).1);
     for path in PATHS {
         let open = path == "/healthz" || path == "/readyz";
