@@ -14,6 +14,7 @@ mod conflicts;
 mod effects;
 mod health;
 mod heartbeat;
+mod history;
 mod host_routes;
 mod kernel;
 mod publish;
@@ -32,7 +33,7 @@ use crate::libvirt;
 use crate::mobility::{Mobility, Transition};
 use crate::plan::Plan;
 use crate::route::Prefix;
-use crate::snapshot::{ConfigStatus, Conflicts, HostRoutesStatus};
+use crate::snapshot::{ConfigStatus, Conflicts, HostRoutesStatus, Life, What};
 use crate::timer::sleep_until;
 use crate::vm::Uuid;
 pub use channels::{Command, Ended, Inputs, Outputs};
@@ -40,6 +41,7 @@ use clock::Clock;
 use conflicts::Offers;
 use health::Health;
 use heartbeat::Heartbeat;
+use history::History;
 use host_routes::HostRoutes;
 pub use publish::first_snapshot;
 use publish::{Publisher, State};
@@ -106,6 +108,7 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
         agent.follow_up();
         agent.beat();
         if let Some(ended) = agent.ended() {
+            agent.publish();
             return ended;
         }
     }
@@ -133,6 +136,7 @@ struct Agent {
     mobility: Mobility,
     plan: Plan,
     health: Health,
+    history: History,
     clock: Clock,
     publisher: Publisher,
     offers: Offers,
@@ -168,11 +172,15 @@ impl Agent {
         let repeat = (config.exabgp.transport != Transport::Print).then_some(REPEAT);
         let config_status = outputs.snapshots.borrow().config_status.clone();
         let host_routes_status = Arc::clone(&outputs.snapshots.borrow().host_routes);
+        let now = Instant::now();
+        let mut history = History::new(now);
+        history.happened(What::Agent { what: Life::Started }, now);
         Self {
             config_status,
             mobility: Mobility::new(Arc::clone(&config), Instant::now()),
             plan: Plan::new(repeat),
             health: Health::new(&config),
+            history,
             clock: Clock::read(),
             publisher: Publisher::new(outputs.snapshots.clone()),
             offers: Offers::default(),
@@ -202,6 +210,8 @@ impl Agent {
             Some(self.heartbeat.deadline()),
             self.offers.deadline(),
             self.publish_at(),
+            // Where something is to be published anyway, that is when it is looked at.
+            self.history.deadline().filter(|_| self.changed_at.is_none()),
             self.host_routes.as_ref().and_then(HostRoutes::deadline),
             self.stopping,
         ]
@@ -285,6 +295,7 @@ impl Agent {
         let began = Instant::now();
         self.changed_at = None;
         self.clock.correct();
+        self.record();
         let state = State {
             config: &self.config,
             config_status: &self.config_status,
@@ -297,7 +308,12 @@ impl Agent {
             clock: &self.clock,
             now: began,
         };
-        self.publisher.publish(&state);
+        let (changed, routes) = self.publisher.refresh(&state, &self.history);
+        let not_ready = state.not_ready();
+        self.history.routes(routes, &self.clock, began);
+        self.history.sum_up(&self.clock, began);
+        self.history.readiness(&not_ready, &self.clock, began);
+        self.publisher.put_out(&state, &self.history, not_ready, changed);
         let now = Instant::now();
         self.publish_from = now + PUBLISH.max((now - began) * PUBLISH_REST);
     }

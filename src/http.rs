@@ -6,7 +6,8 @@
 //!
 //! `socket.rs`, `connection.rs` and `place.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
-//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`; `dashboard.rs` is the page on top of them.
+//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`; `openapi.rs` has the document that is made of
+//! their annotations, `dashboard.rs` the page on top of them.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.
@@ -18,6 +19,7 @@ mod guard;
 mod health;
 mod host;
 mod list;
+mod openapi;
 mod path;
 mod place;
 mod routes;
@@ -39,16 +41,15 @@ use axum::Router;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{Http, Listen};
 use crate::snapshot::Snapshot;
 use connection::Limits;
 use guard::Guard;
 use host::Names;
-use routes::Routes;
 use socket::Bound;
 pub use token::TokenFile;
-use vms::Vms;
 
 /// Where the newest snapshot is found.
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
@@ -164,13 +165,18 @@ impl Server {
     }
 }
 
+/// Every path, with its place in the OpenAPI document.
+fn paths() -> OpenApiRouter<Snapshots> {
+    openapi::routes()
+        .merge(status::routes())
+        .merge(vms::routes())
+        .merge(routes::routes())
+        .merge(health::routes())
+}
+
 /// Every path, behind the guard.
 fn router(guard: Guard, snapshots: Snapshots) -> Router {
-    Router::new()
-        .merge(status::routes())
-        .merge(list::routes::<Vms>())
-        .merge(list::routes::<Routes>())
-        .merge(health::routes())
+    Router::from(paths())
         .merge(dashboard::routes())
         .fallback(async |uri: Uri| answer::not_found("there is nothing at this path", &uri))
         .layer(from_fn_with_state(Arc::new(guard), guard::admit))

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tracing::debug;
 
+use super::history::Fact;
 use super::{Agent, Origin, reports};
 use crate::config::Transport;
 use crate::exabgp::Order;
@@ -30,7 +31,13 @@ impl Agent {
         if effects.list {
             (self.outputs.ask)(Request::List);
         }
-        self.transitions.extend(effects.transitions);
+        for told in effects.moves {
+            self.history.note(Fact::Moved(told));
+        }
+        for transition in effects.transitions {
+            self.history.note(Fact::Changed(transition.clone()));
+            self.transitions.push(transition);
+        }
         self.note_settled(Instant::now());
     }
 
@@ -44,9 +51,24 @@ impl Agent {
             self.publisher.stale_domain(transition.uuid);
             reports::log(&transition);
         }
+        self.record();
         self.judge_offers();
+        if self.history.deadline().is_some_and(|at| at <= Instant::now()) {
+            self.changed();
+        }
         if self.publish_at().is_some_and(|at| at <= Instant::now()) {
             self.publish();
+        }
+    }
+
+    /// Makes history of what was noted.
+    pub(super) fn record(&mut self) {
+        for migration in self.history.record(&self.mobility, &self.clock) {
+            // Of a VM that is not configured only libvirt tells, and what it tells makes its view stale.
+            if self.config.vms.contains_key(&migration.vm) {
+                self.publisher.stale_vm(&migration.vm);
+            }
+            self.changed();
         }
     }
 

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
+use super::history::Fact;
 use super::{Agent, Command, Origin, STOP};
 use crate::config::{Faults, OnStop};
 use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
 use crate::mobility::{Cause, Transition};
-use crate::plan::Outcome;
+use crate::plan::{Outcome, Step};
 use crate::route::Prefix;
+use crate::snapshot::{Life, What};
 use crate::vm::Presence;
 
 impl Agent {
@@ -26,6 +28,7 @@ impl Agent {
                 self.health.libvirt.version = Some(version);
                 self.health.libvirt.error = None;
                 self.health.libvirt.since = Some(self.clock.stamp(at));
+                self.history.happened(What::Libvirt { connected: true, error: None }, at);
                 self.doubt_nics();
             }
             libvirt::Report::Event { connection, event } if connection == self.connection => {
@@ -81,6 +84,8 @@ impl Agent {
             libvirt::Report::Disconnected { error, at } => {
                 if self.health.libvirt.connected || self.health.libvirt.error.as_ref() != Some(&error) {
                     warn!(%error, "libvirt is not reachable: its lease begins to run out");
+                    let error = Some(error.clone());
+                    self.history.happened(What::Libvirt { connected: false, error }, at);
                 }
                 if self.health.libvirt.connected || self.health.libvirt.since.is_none() {
                     self.health.libvirt.since = Some(self.clock.stamp(at));
@@ -107,6 +112,10 @@ impl Agent {
                 info!(version = version_text, routes_found = table.len(), "ExaBGP answers");
                 if !self.health.exabgp.connected {
                     self.health.exabgp.since = Some(self.clock.stamp(at));
+                }
+                if !self.health.exabgp.connected || self.health.exabgp.epoch != epoch {
+                    let (version, epoch) = (version.clone(), epoch.clone());
+                    self.history.happened(What::Exabgp { connected: true, version, epoch, error: None }, at);
                 }
                 self.health.exabgp.connected = true;
                 self.health.exabgp.version = version;
@@ -137,6 +146,15 @@ impl Agent {
                 if let Outcome::Refused(reason) = &outcome {
                     warn!(%prefix, %reason, "ExaBGP refused a step; it is tried again");
                 }
+                if outcome == Outcome::Acknowledged
+                    && let Some(step) = self.plan.open(prefix)
+                {
+                    let stand = match step {
+                        Step::Announce(route) => Some(route.rung),
+                        Step::Withdraw { .. } => None,
+                    };
+                    self.history.note(Fact::Settled { prefix, stand, written_at, at });
+                }
                 self.plan.settled(prefix, outcome, at);
                 self.publisher.stale_prefix(prefix);
                 self.send();
@@ -144,28 +162,22 @@ impl Agent {
             }
             exabgp::Report::InDoubt { reason } => {
                 warn!(%reason, "what ExaBGP did is unknown: its table is read again");
-                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
-                    self.health.exabgp.since = Some(self.clock.stamp(Instant::now()));
-                }
-                self.health.exabgp.connected = false;
-                self.health.exabgp.error = Some(reason);
-                self.plan.in_doubt();
+                self.exabgp_lost(reason, Instant::now());
             }
             exabgp::Report::Lost { reason, at } => {
                 warn!(%reason, "ExaBGP is not reachable: its routes stay, under the relay's lease");
-                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
-                    self.health.exabgp.since = Some(self.clock.stamp(at));
-                }
-                self.health.exabgp.connected = false;
-                self.health.exabgp.error = Some(reason);
+                self.exabgp_lost(reason, at);
                 // What neighbors take back meanwhile is missed.
                 self.offers.forget();
-                self.plan.in_doubt();
             }
             exabgp::Report::Neighbor(neighbor) => {
                 info!(neighbor = %neighbor.address, asn = neighbor.asn, state = %neighbor.state, "BGP session");
                 if neighbor.state != NeighborState::Up {
                     self.offers.down(neighbor.address);
+                }
+                if !self.health.has(&neighbor) {
+                    let (address, asn, state) = (neighbor.address, neighbor.asn, neighbor.state);
+                    self.history.happened(What::Neighbor { address, asn, state }, neighbor.at);
                 }
                 if self.health.neighbor(neighbor, &self.clock) {
                     self.plan.session_up(Instant::now());
@@ -177,6 +189,22 @@ impl Agent {
         }
     }
 
+    /// ExaBGP can't be asked, or what it did is unknown.
+    fn exabgp_lost(&mut self, reason: String, at: Instant) {
+        let exabgp = &mut self.health.exabgp;
+        if exabgp.connected || exabgp.since.is_none() {
+            exabgp.since = Some(self.clock.stamp(at));
+        }
+        if exabgp.connected || exabgp.error.as_ref() != Some(&reason) {
+            let (version, epoch) = (exabgp.version.clone(), exabgp.epoch.clone());
+            let error = Some(reason.clone());
+            self.history.happened(What::Exabgp { connected: false, version, epoch, error }, at);
+        }
+        exabgp.connected = false;
+        exabgp.error = Some(reason);
+        self.plan.in_doubt();
+    }
+
     pub(super) fn command(&mut self, command: Command) {
         self.changed();
         match command {
@@ -184,6 +212,7 @@ impl Agent {
             Command::Stop => {
                 let on_stop = self.config.exabgp.on_stop;
                 info!(?on_stop, "stopping");
+                self.history.happened(What::Agent { what: Life::Stopping }, Instant::now());
                 let withdraw = on_stop == OnStop::Withdraw && self.health.exabgp.connected;
                 self.stopping = Some(Instant::now() + if withdraw { STOP } else { Duration::ZERO });
                 if withdraw {
@@ -207,6 +236,8 @@ impl Agent {
                 warn!(%faults, "the configuration has faults; the running one is kept");
             }
         }
+        let errors = self.config_status.errors.clone();
+        self.history.happened(What::Config { errors }, Instant::now());
     }
 }
 

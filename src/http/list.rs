@@ -4,23 +4,24 @@
 //! that it neither holds up other answers nor stands whole in memory for each client that reads slowly. A list
 //! that fits on one page is answered with its length.
 
+use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Response, StatusCode, Uri};
-use axum::routing::get;
 use hyper::body::{Body as HttpBody, Frame};
 use serde::Serialize;
 use tokio::task::yield_now;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::answer::{JSON, json, not_found, problem, unserializable};
 use super::path::decode;
-use super::{Snapshots, latest};
 use crate::snapshot::Snapshot;
 
 /// How many bytes a page has, apart from what its last entry adds.
@@ -30,18 +31,14 @@ const PAGE: usize = 64 * 1024;
 pub(super) trait List: 'static {
     /// The name of the list in JSON.
     const FIELD: &'static str;
-    /// The path of the list.
-    const LIST: &'static str;
     /// The path of an entry, without its key.
     const ONE: &'static str;
-    /// The paths of entries, as the router has them; it has the path without a key beside it.
-    const ROUTE: &'static str;
     /// What is said of a key without an entry.
     const NONE: &'static str;
     /// What an entry is found by.
     type Key: Unpin + Send;
     /// What is shown of an entry.
-    type Entry: Serialize;
+    type Entry: Serialize + ToSchema;
 
     /// The key that a decoded path names; the error says in words why it can't be one.
     fn key(text: &str) -> Result<Self::Key, String>;
@@ -56,15 +53,8 @@ pub(super) trait List: 'static {
     ) -> impl Iterator<Item = (Self::Key, Self::Entry)> + use<'a, Self>;
 }
 
-/// The list's own path, and those of its entries.
-pub(super) fn routes<L: List>() -> Router<Snapshots> {
-    let all = async |State(snapshots): State<Snapshots>, uri: Uri| list::<L>(latest(&snapshots), &uri);
-    let one = async |State(snapshots): State<Snapshots>, uri: Uri| one::<L>(&latest(&snapshots), &uri);
-    Router::new().route(L::LIST, get(all)).route(L::ONE, get(one)).route(L::ROUTE, get(one))
-}
-
 /// `{"generation": n, FIELD: [...]}`
-fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
+pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
     let mut pages = Pages::<L> { snapshot, last: None, progress: Progress::Start };
     let body = match pages.page() {
         Ok(only) if pages.progress == Progress::End => Body::from(only),
@@ -77,7 +67,7 @@ fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
 }
 
 /// The entry that the path names. The router's own decoding is lenient, so its key is taken from the path itself.
-fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
+pub(super) fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
     let text = decode(uri.path().strip_prefix(L::ONE).unwrap_or_default());
     match text.map_err(|error| error.to_string()).and_then(|text| L::key(&text)) {
         Ok(key) => match L::find(snapshot, &key) {
@@ -85,6 +75,27 @@ fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
             None => not_found(L::NONE, uri),
         },
         Err(error) => problem(StatusCode::BAD_REQUEST, error, uri),
+    }
+}
+
+/// What [`list`] answers, for the OpenAPI document.
+pub(super) struct Listed<L>(PhantomData<L>);
+
+impl<L: List> PartialSchema for Listed<L> {
+    fn schema() -> RefOr<Schema> {
+        let entries = ArrayBuilder::new().items(Ref::from_schema_name(L::Entry::name()));
+        ObjectBuilder::new().property("generation", u64::schema()).property(L::FIELD, entries).into()
+    }
+}
+
+impl<L: List> ToSchema for Listed<L> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}List", L::Entry::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((L::Entry::name().into_owned(), L::Entry::schema()));
+        L::Entry::schemas(schemas);
     }
 }
 

@@ -1,12 +1,13 @@
 //! What is published of the kernel's routes to the VMs.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::route::Prefix;
 use crate::vm::VmName;
 
 /// `status.host_routes`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HostRoutesStatus {
     /// Whether roamd owns them; if not, all else is empty.
     pub enabled: bool,
@@ -19,7 +20,7 @@ pub struct HostRoutesStatus {
 }
 
 /// An entry of `status.host_routes.conflicts`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HostRouteConflict {
     /// The address.
     pub prefix: Prefix,
@@ -36,7 +37,7 @@ pub struct HostRouteConflict {
 }
 
 /// `host_route` of a route: how its address stands in the kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HostRouteView {
     /// How far it is.
     pub state: HostRouteState,
@@ -47,7 +48,7 @@ pub struct HostRouteView {
 }
 
 /// How far an address is in the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HostRouteState {
     /// The VM's NIC is not known yet, or the kernel has not confirmed it yet.
@@ -58,4 +59,16 @@ pub enum HostRouteState {
     Transit,
     /// It can't be set now; it is tried again.
     Failed,
+}
+
+impl HostRouteState {
+    /// The name that JSON uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Placed => "placed",
+            Self::Transit => "transit",
+            Self::Failed => "failed",
+        }
+    }
 }

@@ -157,6 +157,8 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
         host_routes: Arc::default(),
         vms,
         routes,
+        events: History::default(),
+        migrations: Arc::default(),
     }
 }
 

@@ -3,8 +3,10 @@
 use super::*;
 use crate::exabgp::NeighborState;
 use crate::route::NextHop;
-use crate::snapshot::MigrationView;
-use crate::vm::{MigrationDirection, MigrationOutcome};
+use std::time::Duration;
+
+use crate::snapshot::{MigrationView, Millis, PhaseView};
+use crate::vm::{MigrationDirection, MigrationOutcome, MigrationPhase, VmName};
 
 fn web_route(prefix: &str) -> Value {
     json!({
@@ -212,12 +214,34 @@ async fn a_migration() {
     ];
     for (direction, outcome, direction_text, outcome_text) in migrations {
         let started_at = sample::time("2026-03-01T10:00:00.042Z");
-        let last_migration = Some(MigrationView { direction, started_at, outcome });
+        let phase = |name, after: u64| PhaseView {
+            name,
+            at: sample::time("2026-03-01T10:00:00.042Z"),
+            after_ms: Millis(Duration::from_nanos(after)),
+        };
+        let last_migration = Some(Arc::new(MigrationView {
+            id: 3,
+            vm: VmName::new("a"),
+            direction,
+            started_at,
+            ended_at: None,
+            outcome,
+            phases: vec![phase(MigrationPhase::IncomingSeen, 0), phase(MigrationPhase::Resumed, 308_400_999)],
+        }));
         let vm = VmView { last_migration, ..sample::vm("a", Presence::Arrived, Vec::new()) };
         let router = serving(sample::snapshot(sample::config([]), [vm]));
         let json = get(&router, "/api/v1/vms/a").await.json();
         let expected = json!({
-            "direction": direction_text, "started_at": "2026-03-01T10:00:00.042Z", "outcome": outcome_text,
+            "id": 3,
+            "vm": "a",
+            "direction": direction_text,
+            "started_at": "2026-03-01T10:00:00.042Z",
+            "ended_at": null,
+            "outcome": outcome_text,
+            "phases": [
+                {"name": "incoming_seen", "at": "2026-03-01T10:00:00.042Z", "after_ms": 0.0},
+                {"name": "resumed", "at": "2026-03-01T10:00:00.042Z", "after_ms": 308.4},
+            ],
         });
         assert_eq!(json["last_migration"], expected);
     }
