@@ -34,6 +34,20 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+const shown = new WeakMap();
+
+/**
+ * Fills `node` with what `make` makes of `value`, but only where that is another one than before: what has the focus or is
+ * selected stays so. Whether it was.
+ */
+export function refill(node, value, make) {
+  const text = JSON.stringify(value);
+  if (shown.get(node) === text) return false;
+  shown.set(node, text);
+  node.replaceChildren(...make(value));
+  return true;
+}
+
 /** Says something to users of a screen reader; meant for few things. */
 export function say(text) {
   setText(byId("said"), text);

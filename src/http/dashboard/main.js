@@ -2,7 +2,7 @@
 
 import { forgetToken, keepToken, token, TokenNeeded } from "./api.js";
 import { attention } from "./attention.js";
-import { byId, element, say, setText } from "./dom.js";
+import { byId, element, refill, say, setText } from "./dom.js";
 import { health } from "./health.js";
 import { linkOf, LISTS, search } from "./lists.js";
 import { Store } from "./store.js";
@@ -16,6 +16,8 @@ let view = null;
 /** Whether VMs of the fleet that are not here are listed too. */
 let elsewhere = false;
 let lostAt = null;
+/** How many things need attention; null before the first look. */
+let needing = null;
 let drawing = false;
 
 function start() {
@@ -111,6 +113,7 @@ function route() {
     if (here) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   }
+  document.body.classList.toggle("one", view.page !== undefined);
   draw();
   if (store.status !== null) focusMain();
 }
@@ -158,16 +161,23 @@ function drawHead() {
   setText(byId("version"), `roamd ${status.version}, since ${clock(status.started_at)}`);
   setText(byId("ready"), status.ready ? "ready" : "not ready");
   byId("ready").className = `badge ${status.ready ? "good" : "bad"}`;
-  byId("health").replaceChildren(...health(status));
+  // What changes with every event, and is not shown there, is left out.
+  const { libvirt, exabgp, counts } = status;
+  refill(byId("health"), { libvirt, exabgp, counts }, health);
 
   const found = attention(store);
-  const list = byId("attention-list");
   byId("attention").classList.toggle("calm", found.length === 0);
-  const before = list.childElementCount;
-  list.replaceChildren(...found.map(({ kind, text, vm }) => element("li", { class: kind },
-    element("strong", { text: kind }), " ", vm === null ? text : element("a", { href: linkOf(vm), text }))));
-  if (found.length !== before && list.dataset.drawn) say(found.length === 0 ? "Nothing needs attention." : `${count(found.length, "thing needs", "things need")} attention.`);
-  list.dataset.drawn = "yes";
+  if (refill(byId("attention-list"), found, (all) => all.map(attentionItem)) && found.length !== needing) {
+    if (needing !== null) {
+      say(found.length === 0 ? "Nothing needs attention." : `${count(found.length, "thing needs", "things need")} attention.`);
+    }
+    needing = found.length;
+  }
+}
+
+function attentionItem({ kind, text, vm }) {
+  const content = vm === null ? text : element("a", { href: linkOf(vm), text });
+  return element("li", { class: kind }, element("strong", { text: kind }), " ", content);
 }
 
 function drawList() {

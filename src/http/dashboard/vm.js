@@ -1,7 +1,7 @@
 // A VM's page: what is decided of it and why, its routes, its migrations, its events.
 
 import { json, pathOf, Refused } from "./api.js";
-import { element } from "./dom.js";
+import { element, refill } from "./dom.js";
 import { timeline } from "./timeline.js";
 import { clock, presence, routesInWords, state, time } from "./words.js";
 
@@ -29,17 +29,17 @@ export class VmPage {
 
   /** Shows what the store knows, and asks for the explanation. */
   show(store) {
-    const vm = store.vms.get(this.name);
-    this.facts.replaceChildren(...(vm ? facts(vm) : [element("dd", { text: "This host knows no VM of this name." })]));
-    this.routes.replaceChildren(vm && vm.routes.length > 0 ? routes(vm.routes) : element("p", { class: "note", text: "None." }));
+    const vm = store.vms.get(this.name) ?? null;
     const migrations = store.migrations.filter((migration) => migration.vm === this.name).slice(0, MIGRATIONS);
-    this.migrations.replaceChildren(...(migrations.length > 0
-      ? migrations.map(migrationBlock)
-      : [element("p", { class: "note", text: "None in this agent's life." })]));
     const prefixes = new Set(vm?.routes.map((route) => route.prefix));
     const events = store.events.filter((event) => event.vm === this.name || prefixes.has(event.prefix)).slice(0, EVENTS);
-    this.events.replaceChildren(...events.map((event) => element("li", {}, time(event.at), ` ${event.text}`)));
-    this.#explain();
+    const changed = [
+      refill(this.facts, vm, facts),
+      refill(this.routes, vm?.routes ?? [], (all) => [all.length > 0 ? routes(all) : note("None.")]),
+      refill(this.migrations, migrations, (all) => (all.length > 0 ? all.map(migrationBlock) : [note("None in this agent's life.")])),
+      refill(this.events, events, (all) => all.map((event) => element("li", {}, time(event.at), ` ${event.text}`))),
+    ];
+    if (changed.includes(true)) this.#explain();
   }
 
   async #explain() {
@@ -62,7 +62,12 @@ function step({ step, text }) {
   return element("li", {}, element("span", { class: "step", text: step.replaceAll("_", " ") }), ` ${text}`);
 }
 
+function note(text) {
+  return element("p", { class: "note", text });
+}
+
 function facts(vm) {
+  if (vm === null) return [note("This host knows no VM of this name.")];
   const pairs = [
     ["Presence", presence(vm.presence)],
     ["Rung", vm.preference ?? "none"],
