@@ -137,7 +137,8 @@ fn metrics_follow_the_vms_and_promtool_takes_them(version: Version) {
             ("roamd_announcements_total{rung=\"arrived\"}", 0.0),
         ],
     );
-    let withdrawals = stopped.get("roamd_withdrawals_total").unwrap() - suspended.get("roamd_withdrawals_total").unwrap();
+    let withdrawals =
+        stopped.get("roamd_withdrawals_total").unwrap() - suspended.get("roamd_withdrawals_total").unwrap();
     assert!((1.0..=2.0).contains(&withdrawals), "{withdrawals}");
     let took = stopped.get("roamd_event_to_command_seconds_sum{decided_by=\"event\"}").unwrap();
     assert!(took < 60.0, "an old event was timed: {took} s");
