@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::health::{Health, Lists};
 use super::history::{History, RouteChange};
 use super::host_routes::HostRoutes;
+use super::tally::Counting;
 use crate::config::Config;
 use crate::mobility::{Known, Mobility};
 use crate::plan::{Hold, Plan, Progress};
@@ -39,6 +40,7 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         not_ready: health.not_ready(config, Lists::NoneYet, false),
         libvirt: health.libvirt,
         exabgp: health.exabgp,
+        tally: Arc::default(),
         conflicts: Arc::default(),
         host_routes: Arc::new(HostRoutesStatus {
             enabled: config.host_routes.is_some(),
@@ -137,11 +139,14 @@ impl Publisher {
             && last.config_status == *state.config_status
             && last.events.last_seq() == history.events.last_seq()
             && Arc::ptr_eq(&last.migrations, history.migrations.all());
-        if same {
+        let tally = state.counting.published(&last.tally);
+        if same && Arc::ptr_eq(&tally, &last.tally) {
             return;
         }
         self.snapshots.send_replace(Arc::new(Snapshot {
-            generation: last.generation + 1,
+            // What was only counted is no change of the state.
+            generation: last.generation + u64::from(!same),
+            tally,
             not_ready,
             libvirt: state.health.libvirt.clone(),
             exabgp: state.health.exabgp.clone(),
@@ -221,6 +226,7 @@ pub(super) struct State<'a> {
     pub(super) mobility: &'a Mobility,
     pub(super) plan: &'a Plan,
     pub(super) health: &'a Health,
+    pub(super) counting: &'a Counting,
     pub(super) conflicts: &'a Arc<Conflicts>,
     pub(super) host_routes: Option<&'a HostRoutes>,
     pub(super) host_routes_status: &'a Arc<HostRoutesStatus>,

@@ -239,6 +239,7 @@ impl Worker {
         let overall = Overall {
             error: self.error.clone().or_else(|| self.reconciler.failure()),
             conflicts: self.reconciler.conflicts(),
+            repairs: self.reconciler.repairs(),
             warnings: self.warnings.clone(),
         };
         if overall != self.overall {

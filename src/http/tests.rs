@@ -1,9 +1,10 @@
 //! The router without a socket: methods, headers, token, lists. `contract.rs` pins the JSON by hand, `paths.rs` has
-//! names and prefixes; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
+//! names and prefixes, `metrics.rs` what is no JSON; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
 
 mod contract;
 mod limits;
 mod listening;
+mod metrics;
 mod paths;
 mod running;
 
@@ -152,7 +153,6 @@ async fn unknown_paths_are_not_found() {
         "/api/v1/vms/a/b",
         "/api/v1/vms//",
         "/api/v1/../v1/status",
-        "/metrics",
         "/%",
         "/%ff",
         "/favicon.ico",
