@@ -54,7 +54,11 @@ fn each_alert_says_what_to_do_and_is_tested_both_ways() {
         for expected in test["promql_expr_test"].as_sequence().into_iter().flatten() {
             let samples = expected["exp_samples"].as_sequence().unwrap();
             let alert = expected["expr"].as_str().unwrap().to_owned();
-            if samples.is_empty() { silent.insert(alert) } else { firing.insert(alert) };
+            if samples.is_empty() {
+                silent.insert(alert)
+            } else {
+                firing.insert(alert)
+            };
         }
     }
     let mut names = BTreeSet::new();

@@ -15,6 +15,7 @@ use crate::{on_each_exabgp, wait};
 on_each_exabgp! {
     metrics_follow_the_vms_and_promtool_takes_them,
     what_goes_wrong_is_counted,
+    what_exabgp_refuses_is_counted_and_named,
 }
 
 /// Every series with its value.
@@ -137,7 +138,8 @@ fn metrics_follow_the_vms_and_promtool_takes_them(version: Version) {
             ("roamd_announcements_total{rung=\"arrived\"}", 0.0),
         ],
     );
-    let withdrawals = stopped.get("roamd_withdrawals_total").unwrap() - suspended.get("roamd_withdrawals_total").unwrap();
+    let withdrawals =
+        stopped.get("roamd_withdrawals_total").unwrap() - suspended.get("roamd_withdrawals_total").unwrap();
     assert!((1.0..=2.0).contains(&withdrawals), "{withdrawals}");
     let took = stopped.get("roamd_event_to_command_seconds_sum{decided_by=\"event\"}").unwrap();
     assert!(took < 60.0, "an old event was timed: {took} s");
@@ -194,4 +196,29 @@ fn what_goes_wrong_is_counted(version: Version) {
     let sessions = format!("roamd_neighbor_sessions_total{{neighbor=\"{tor}\"}}");
     grow(rest, &before, &[(&sessions, 1.0)]);
     promtool_takes(&lab);
+}
+
+fn what_exabgp_refuses_is_counted_and_named(version: Version) {
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: VMS }, RELAY);
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    let rest = lab.rest;
+    let refused = |rest| Metrics::read(rest)?.get("roamd_refused_commands_total");
+    assert_eq!(refused(rest), Ok(0.0));
+
+    // ExaBGP has no such neighbor, and takes no command for it.
+    lab.agent().terminate();
+    lab.edit_config("  local_as: 65101\n", "  local_as: 65101\n  neighbors: ['127.0.0.9']\n");
+    lab.agent().restart();
+    for prefix in ["198.51.100.10/32", "2001:db8:5::10/128"] {
+        becomes(rest, &format!("roamd_route_failed{{vm=\"web\",prefix=\"{prefix}\"}}"), 1.0);
+    }
+    assert!(refused(rest).is_ok_and(|count| count >= 2.0), "{:?}", refused(rest));
+    becomes(rest, "roamd_routes{state=\"failed\",rung=\"active\"}", 2.0);
+    promtool_takes(&lab);
+
+    lab.agent().terminate();
+    lab.edit_config("  neighbors: ['127.0.0.9']\n", "");
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    assert_eq!(refused(rest), Ok(0.0));
 }

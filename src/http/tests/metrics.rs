@@ -15,7 +15,7 @@ async fn the_metrics_are_text_of_the_version_that_prometheus_reads() {
 
 #[tokio::test]
 async fn the_metrics_are_read_only_and_need_the_token() {
-    let token = Some(Token::for_tests("s3cret"));
+    let token = Arc::new(TokenFile::for_tests("s3cret"));
     let router = router(Guard { names: None, token }, watch::channel(Arc::new(sample::host())).1);
     let with_token = |method: &str| {
         let request = Request::builder().method(method).uri("/metrics");
