@@ -7,13 +7,14 @@
 //! `socket.rs`, `connection.rs` and `place.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
 //! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`, `metrics.rs`; `openapi.rs` has the document that
-//! is made of their annotations.
+//! is made of their annotations, `dashboard.rs` the page on top of them.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.
 
 mod answer;
 mod connection;
+mod dashboard;
 mod guard;
 mod health;
 mod host;
@@ -178,6 +179,7 @@ fn paths() -> OpenApiRouter<Snapshots> {
 /// Every path, behind the guard.
 fn router(guard: Guard, snapshots: Snapshots) -> Router {
     Router::from(paths())
+        .merge(dashboard::routes())
         .fallback(async |uri: Uri| answer::not_found("there is nothing at this path", &uri))
         .layer(from_fn_with_state(Arc::new(guard), guard::admit))
         .with_state(snapshots)
