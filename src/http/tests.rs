@@ -2,10 +2,12 @@
 //! names and prefixes; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
 
 mod contract;
+mod history;
 mod limits;
 mod listening;
 mod paths;
 mod running;
+mod streams;
 
 use std::collections::BTreeSet;
 

@@ -83,7 +83,7 @@ impl Host {
     }
 
     /// How the last migration stands.
-    fn outcome(&self) -> Option<(crate::vm::MigrationDirection, crate::vm::MigrationOutcome)> {
+    fn outcome(&self) -> Option<(MigrationDirection, crate::vm::MigrationOutcome)> {
         self.last.as_ref().map(|course| (course.direction, course.outcome))
     }
 
