@@ -31,26 +31,30 @@ const PAGE: usize = 64 * 1024;
 pub(super) trait List: 'static {
     /// The name of the list in JSON.
     const FIELD: &'static str;
-    /// The path of an entry, without its key.
-    const ONE: &'static str;
-    /// What is said of a key without an entry.
-    const NONE: &'static str;
-    /// What an entry is found by.
+    /// By what an entry has its place.
     type Key: Unpin + Send;
     /// What is shown of an entry.
     type Entry: Serialize + ToSchema;
-
-    /// The key that a decoded path names; the error says in words why it can't be one.
-    fn key(text: &str) -> Result<Self::Key, String>;
-
-    /// The entry of this very key.
-    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry>;
 
     /// The entries behind `key`, or all of them.
     fn after<'a>(
         snapshot: &'a Snapshot,
         key: Option<&Self::Key>,
     ) -> impl Iterator<Item = (Self::Key, Self::Entry)> + use<'a, Self>;
+}
+
+/// A list whose entries have paths of their own.
+pub(super) trait Found: List {
+    /// The path of an entry, without its key.
+    const ONE: &'static str;
+    /// What is said of a key without an entry.
+    const NONE: &'static str;
+
+    /// The key that a decoded path names; the error says in words why it can't be one.
+    fn key(text: &str) -> Result<Self::Key, String>;
+
+    /// The entry of this very key.
+    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry>;
 }
 
 /// `{"generation": n, FIELD: [...]}`
@@ -67,7 +71,7 @@ pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body
 }
 
 /// The entry that the path names. The router's own decoding is lenient, so its key is taken from the path itself.
-pub(super) fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
+pub(super) fn one<L: Found>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
     let text = decode(uri.path().strip_prefix(L::ONE).unwrap_or_default());
     match text.map_err(|error| error.to_string()).and_then(|text| L::key(&text)) {
         Ok(key) => match L::find(snapshot, &key) {
