@@ -6,14 +6,16 @@
 //!
 //! `socket.rs` and `connection.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
-//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`; `openapi.rs` has the document that is made of
+//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `explain.rs`, `config.rs`, `health.rs`; `openapi.rs` has the document that is made of
 //! their annotations.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.
 
 mod answer;
+mod config;
 mod connection;
+mod explain;
 mod guard;
 mod health;
 mod host;
@@ -166,6 +168,8 @@ fn paths() -> OpenApiRouter<Snapshots> {
         .merge(status::routes())
         .merge(vms::routes())
         .merge(routes::routes())
+        .merge(explain::routes())
+        .merge(config::routes())
         .merge(health::routes())
 }
 

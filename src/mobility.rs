@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use desired::rung_of;
 pub use known::Known;
 pub use migration::Migration;
 pub use track::Cause;
@@ -347,6 +348,9 @@ impl Mobility {
             }
         }
         if before != Some(after) {
+            if let Some(track) = self.tracks.get_mut(&uuid) {
+                track.changed_by(cause);
+            }
             effects.touched.extend(vm.clone());
             effects.transitions.push(Transition { uuid, name, vm, from: before, to: after, cause, at });
         }

@@ -10,12 +10,12 @@ use super::clock::Clock;
 use super::health::{Health, Lists};
 use super::host_routes::HostRoutes;
 use crate::config::Config;
-use crate::mobility::{Known, Mobility};
+use crate::mobility::{Cause, Known, Mobility};
 use crate::plan::{Hold, Plan, Progress};
 use crate::route::{Prefix, Route};
 use crate::snapshot::{
-    ConfigStatus, Conflicts, History, HostRouteView, HostRoutesStatus, MigrationView, RouteState, RouteView,
-    Snapshot, VmView, service_ip_text,
+    CauseKind, CauseView, ConfigStatus, Conflicts, History, HostRouteView, HostRoutesStatus, LibvirtStatus,
+    LibvirtTrust, MigrationView, RouteState, RouteView, Snapshot, VmView, service_ip_text,
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
@@ -121,10 +121,11 @@ impl Publisher {
         let settled = state.plan.is_settled();
         let mut not_ready = state.health.not_ready(state.config, Lists::of(state.mobility), settled);
         not_ready.extend(state.host_routes.and_then(|host_routes| host_routes.not_ready(state.mobility)));
+        let libvirt = LibvirtStatus { trust: trust(state.mobility), ..state.health.libvirt.clone() };
         let last = self.snapshots.borrow().clone();
         let same = !changed
             && last.not_ready == not_ready
-            && last.libvirt == state.health.libvirt
+            && last.libvirt == libvirt
             && last.exabgp == state.health.exabgp
             && last.conflicts == *state.conflicts
             && last.host_routes == *state.host_routes_status
@@ -135,7 +136,7 @@ impl Publisher {
         self.snapshots.send_replace(Arc::new(Snapshot {
             generation: last.generation + 1,
             not_ready,
-            libvirt: state.health.libvirt.clone(),
+            libvirt,
             exabgp: state.health.exabgp.clone(),
             conflicts: Arc::clone(state.conflicts),
             host_routes: Arc::clone(state.host_routes_status),
@@ -195,6 +196,8 @@ impl Publisher {
             state: known.and_then(|known| known.state).map(VmState::name),
             reason: known.and_then(|known| known.state).map(VmState::reason),
             since: known.map(|known| state.clock.stamp(known.since)),
+            cause: known.and_then(|known| cause_view(&known, state.clock)),
+            domain: known.map(|known| known.name.clone()),
             routes,
             last_migration: last_migration.map(|migration| {
                 Arc::new(MigrationView {
@@ -302,9 +305,35 @@ fn unmanaged_view(known: &Known<'_>, config: &Config, clock: &Clock) -> VmView {
         state: known.state.map(VmState::name),
         reason: known.state.map(VmState::reason),
         since: Some(clock.stamp(known.since)),
+        cause: cause_view(known, clock),
+        domain: Some(known.name.clone()),
         service_ips: service_ips.unwrap_or_default(),
         routes: Vec::new(),
         last_migration: None,
+    }
+}
+
+/// What made the VM's presence so.
+fn cause_view(known: &Known<'_>, clock: &Clock) -> Option<CauseView> {
+    let (kind, detail) = match known.cause? {
+        Cause::Event(event) => (CauseKind::Event, Some(event.to_string())),
+        Cause::Listed(state) => (CauseKind::Listed, Some(state.to_string())),
+        Cause::Looked(state) => (CauseKind::Looked, Some(state.to_string())),
+        Cause::Vanished => (CauseKind::Vanished, None),
+        Cause::Settled => (CauseKind::Settled, known.told_by.map(|cause| cause.to_string())),
+    };
+    Some(CauseView { kind, detail, at: clock.stamp(known.since) })
+}
+
+const fn trust(mobility: &Mobility) -> LibvirtTrust {
+    if !mobility.is_listed() {
+        LibvirtTrust::Unlisted
+    } else if mobility.is_lapsed() {
+        LibvirtTrust::Lapsed
+    } else if mobility.is_blind() {
+        LibvirtTrust::Blind
+    } else {
+        LibvirtTrust::Full
     }
 }
 
