@@ -11,6 +11,7 @@
 mod agent;
 mod agreement;
 mod bird;
+mod commands;
 mod configuration;
 mod exabgp;
 mod failures;
@@ -21,6 +22,7 @@ mod libvirtd;
 mod life_cycle;
 mod many;
 mod neighbors;
+mod openapi;
 mod operator;
 mod operators_routes;
 mod pauses;
