@@ -85,6 +85,12 @@ impl Health {
         std::mem::take(&mut self.owed)
     }
 
+    /// Whether that is how the neighbor's session stands already.
+    pub(super) fn has(&self, neighbor: &Neighbor) -> bool {
+        let last = self.neighbors.get(&neighbor.address);
+        last.is_some_and(|last| (last.state, last.asn) == (neighbor.state, neighbor.asn))
+    }
+
     /// Takes in a neighbor's state; says whether its session has just come up.
     pub(super) fn neighbor(&mut self, neighbor: Neighbor, clock: &Clock) -> bool {
         let up = neighbor.state == NeighborState::Up;

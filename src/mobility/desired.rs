@@ -45,20 +45,32 @@ impl Mobility {
         let attributes = on(rung);
         let unsure = (rung < Rung::Unsure).then(|| on(Rung::Unsure));
         let settled = (rung == Rung::Arrived).then(|| on(Rung::Active));
-        let prefixes = vm.service_ips.iter().filter(|prefix| self.is_allowed(**prefix));
-        prefixes
-            .filter_map(|prefix| {
-                Some(Route {
-                    prefix: *prefix,
-                    vm: vm.name.clone(),
-                    rung,
-                    next_hop: self.next_hop(*prefix)?,
-                    attributes: Arc::clone(&attributes),
-                    unsure: unsure.clone(),
-                    settled: settled.clone(),
-                })
+        self.reachable(vm)
+            .map(|(prefix, next_hop)| Route {
+                prefix,
+                vm: vm.name.clone(),
+                rung,
+                next_hop,
+                attributes: Arc::clone(&attributes),
+                unsure: unsure.clone(),
+                settled: settled.clone(),
             })
             .collect()
+    }
+
+    /// The prefixes of which a configured VM has routes when it has any.
+    pub fn prefixes(&self, vm: &VmName) -> Vec<Prefix> {
+        if self.config.hold.contains(vm) {
+            return Vec::new();
+        }
+        let vm = self.config.vms.get(vm);
+        vm.into_iter().flat_map(|vm| self.reachable(vm)).map(|(prefix, _)| prefix).collect()
+    }
+
+    /// What may be announced of a VM, and by which next hop.
+    fn reachable<'a>(&'a self, vm: &'a Vm) -> impl Iterator<Item = (Prefix, NextHop)> + use<'a> {
+        let allowed = vm.service_ips.iter().copied().filter(|prefix| self.is_allowed(*prefix));
+        allowed.filter_map(|prefix| Some((prefix, self.next_hop(prefix)?)))
     }
 
     /// Of the domains that claim a VM, the one that decides: normally there is one.

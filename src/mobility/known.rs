@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Cause, Migration, Mobility, Track};
+use super::{Cause, Mobility, Track};
 use crate::config::Vm;
 use crate::route::Prefix;
 use crate::vm::{Presence, Uuid, VmName, VmState};
@@ -48,11 +48,6 @@ impl Mobility {
     /// The managed VM to which this prefix belongs.
     pub fn owner(&self, prefix: Prefix) -> Option<&VmName> {
         self.owners.get(&prefix)
-    }
-
-    /// The last migration of a configured VM that was seen.
-    pub fn last_migration(&self, vm: &VmName) -> Option<&Migration> {
-        self.migrations.get(vm)
     }
 
     fn known_track<'a>(&'a self, track: &'a Track) -> Option<Known<'a>> {

@@ -21,6 +21,7 @@ mod lab;
 mod libvirtd;
 mod life_cycle;
 mod many;
+mod metrics;
 mod neighbors;
 mod openapi;
 mod operator;

@@ -281,6 +281,7 @@ fn the_kernel_s_route_in_each_state() {
         enabled: true,
         error: Some("Operation not permitted".to_owned()),
         conflicts: vec![conflict],
+        repairs: 0,
         warnings: Vec::new(),
     });
     says(&host, Step::HostRoute, "The kernel's routes can't be kept: Operation not permitted.");
