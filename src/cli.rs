@@ -1,10 +1,12 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
-//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it; `child.rs` keeps a child
+//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it,
+//! `descriptors.rs` how many files it may have open; `child.rs` keeps a child
 //! of ExaBGP alive on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own
 //! besides. Stdout carries only what was asked for (commands, faults); logs go to stderr.
 
 mod child;
+mod descriptors;
 mod logging;
 mod relay;
 mod run;

@@ -4,24 +4,27 @@
 //! snapshots, so it runs on a thread and runtime of its own and answers while everything else hangs. It changes
 //! nothing and asks nobody.
 //!
-//! `socket.rs` and `connection.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
+//! `socket.rs`, `connection.rs` and `place.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
-//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `migrations.rs`, `events.rs`, `stream.rs`, `health.rs`; `openapi.rs` has the document that is made of
-//! their annotations.
+//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `migrations.rs`, `events.rs`, `stream.rs`, `health.rs`,
+//! `metrics.rs`; `openapi.rs` has the document that is made of their annotations, `dashboard.rs` the page on top of them.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.
 
 mod answer;
 mod connection;
+mod dashboard;
 mod events;
 mod guard;
 mod health;
 mod host;
 mod list;
+mod metrics;
 mod migrations;
 mod openapi;
 mod path;
+mod place;
 mod query;
 mod routes;
 mod socket;
@@ -51,7 +54,7 @@ use connection::Limits;
 use guard::Guard;
 use host::Names;
 use socket::Bound;
-use token::Token;
+pub use token::TokenFile;
 
 /// Where the newest snapshot is found.
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
@@ -129,9 +132,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the socket and reads the token. `host` is this host's name, one that the `Host` header may have.
-    pub async fn bind(config: &Http, host: &str) -> Result<Self, BindError> {
-        let token = config.token_file.as_deref().map(Token::read).transpose()?;
+    /// Binds the socket and reads the token, which `token` may be told to read again. `host` is this host's name, one
+    /// that the `Host` header may have.
+    pub async fn bind(config: &Http, host: &str, token: Arc<TokenFile>) -> Result<Self, BindError> {
+        if let Some(path) = &config.token_file {
+            token.open(path)?;
+        }
         let names = match &config.listen {
             Listen::Tcp(_) => Some(Names::new(host, &config.hosts)),
             Listen::Unix(_) => None,
@@ -182,11 +188,13 @@ fn paths() -> OpenApiRouter<Snapshots> {
         .merge(events::routes())
         .merge(stream::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
 }
 
 /// Every path, behind the guard.
 fn router(guard: Guard, snapshots: Snapshots) -> Router {
     Router::from(paths())
+        .merge(dashboard::routes())
         .fallback(async |uri: Uri| answer::not_found("there is nothing at this path", &uri))
         .layer(from_fn_with_state(Arc::new(guard), guard::admit))
         .with_state(snapshots)

@@ -5,8 +5,8 @@
 //! the REST contract.
 //!
 //! `fleet.rs` completes the list of VMs by those that are not on this host, `counts.rs` sums up; `history.rs` holds the
-//! events of `event.rs`, `migration.rs` is what is shown of migrations. All of it is pure and shares what stands in the
-//! snapshot: nothing here copies a list.
+//! events of `event.rs`, `migration.rs` is what is shown of migrations, `tally.rs` is what was counted and timed. All of it
+//! is pure and shares what stands in the snapshot: nothing here copies a list.
 
 mod counts;
 mod event;
@@ -16,6 +16,7 @@ mod host_routes;
 mod migration;
 #[cfg(test)]
 pub(crate) mod sample;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ pub use fleet::service_ip_text;
 pub use history::History;
 pub use host_routes::{HostRouteConflict, HostRouteState, HostRouteView, HostRoutesStatus};
 pub use migration::{MigrationView, Millis, PhaseView};
+pub use tally::{ExabgpTally, Histogram, LibvirtTally, MigrationTally, Tally};
 
 use crate::config::Config;
 use crate::exabgp::NeighborState;
@@ -59,7 +61,7 @@ impl Serialize for Timestamp {
 /// The published state of this host.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Grows by one with each change.
+    /// Grows by one with each change; what is only counted is none.
     pub generation: u64,
     /// The host's name.
     pub host: Arc<str>,
@@ -75,6 +77,8 @@ pub struct Snapshot {
     pub libvirt: LibvirtStatus,
     /// ExaBGP's health.
     pub exabgp: ExabgpStatus,
+    /// What was counted and timed.
+    pub tally: Arc<Tally>,
     /// Paths of others to VMs that execute here.
     pub conflicts: Arc<Conflicts>,
     /// The kernel's routes to the VMs.
@@ -95,10 +99,13 @@ impl Snapshot {
     pub const MIGRATIONS: usize = 1_000;
 }
 
+/// The parts that a host may be not ready for.
+pub const PARTS: [&str; 5] = ["libvirt", "exabgp", "neighbors", "routes", "host_routes"];
+
 /// A reason why `/readyz` answers 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NotReady {
-    /// The part: `libvirt`, `exabgp`, `neighbors`, `routes` or `host_routes`.
+    /// The part, one of [`PARTS`].
     pub part: &'static str,
     /// What is missing, in words.
     pub reason: String,
@@ -282,7 +289,7 @@ impl RouteState {
     /// Every state, in the order of the status counts.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Announced, Self::Withdrawing, Self::Failed];
 
-    /// The name that JSON uses.
+    /// The name that JSON and metrics use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::health::{Health, Lists};
 use super::history::{History, RouteChange};
 use super::host_routes::HostRoutes;
+use super::tally::Counting;
 use crate::config::Config;
 use crate::mobility::{Known, Mobility};
 use crate::plan::{Hold, Plan, Progress};
@@ -39,6 +40,7 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         not_ready: health.not_ready(config, Lists::NoneYet, false),
         libvirt: health.libvirt,
         exabgp: health.exabgp,
+        tally: Arc::default(),
         conflicts: Arc::default(),
         host_routes: Arc::new(HostRoutesStatus {
             enabled: config.host_routes.is_some(),
@@ -94,14 +96,14 @@ impl Publisher {
 
     /// Brings the views up to date; says whether any has changed, and what has become of routes.
     pub(super) fn refresh(&mut self, state: &State<'_>, history: &History) -> (bool, Vec<RouteChange>) {
-        let (mut changed, mut changes) = (false, Vec::new());
+        let (mut changed, mut of_routes) = (false, Vec::new());
         for prefix in std::mem::take(&mut self.stale_prefixes) {
             let last = self.routes.get(&prefix);
             let view = state.route_view(prefix, last);
             if view.as_ref() != last {
                 // A route that was only found in ExaBGP's table names no VM, and is shown with its own all the same.
                 self.stale_vms.extend(state.mobility.owner(prefix).cloned());
-                changes.extend(RouteChange::between(last.map(AsRef::as_ref), view.as_deref()));
+                of_routes.extend(RouteChange::between(last.map(AsRef::as_ref), view.as_deref()));
                 replace(&mut self.routes, prefix, view);
                 changed = true;
             }
@@ -116,7 +118,7 @@ impl Publisher {
                 changed = true;
             }
         }
-        (changed, changes)
+        (changed, of_routes)
     }
 
     /// Puts the views out, if anything `changed` in them or elsewhere.
@@ -137,11 +139,14 @@ impl Publisher {
             && last.config_status == *state.config_status
             && last.events.last_seq() == history.events.last_seq()
             && Arc::ptr_eq(&last.migrations, history.migrations.all());
-        if same {
+        let tally = state.counting.published(&last.tally);
+        if same && Arc::ptr_eq(&tally, &last.tally) {
             return;
         }
         self.snapshots.send_replace(Arc::new(Snapshot {
-            generation: last.generation + 1,
+            // What was only counted is no change of the state.
+            generation: last.generation + u64::from(!same),
+            tally,
             not_ready,
             libvirt: state.health.libvirt.clone(),
             exabgp: state.health.exabgp.clone(),
@@ -221,6 +226,7 @@ pub(super) struct State<'a> {
     pub(super) mobility: &'a Mobility,
     pub(super) plan: &'a Plan,
     pub(super) health: &'a Health,
+    pub(super) counting: &'a Counting,
     pub(super) conflicts: &'a Arc<Conflicts>,
     pub(super) host_routes: Option<&'a HostRoutes>,
     pub(super) host_routes_status: &'a Arc<HostRoutesStatus>,

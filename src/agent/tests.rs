@@ -8,7 +8,7 @@ use super::*;
 use crate::config::OnStop;
 use crate::exabgp::{self, Audience, Neighbor, NeighborState, line};
 use crate::libvirt::{self, Answer, Request};
-use crate::plan::{FoundRoute, Outcome};
+use crate::plan::{FoundRoute, Outcome, Step};
 use crate::route::{Attributes, NextHop, Rung};
 use crate::snapshot::{Snapshot, sample};
 use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, VmName, VmState};
@@ -31,7 +31,7 @@ impl Rig {
         Self::with(|config| config.exabgp.transport = transport)
     }
 
-    fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = sample::config([sample::configured("web-1", &["198.51.100.10"])]);
         change(&mut config);
         let config = Arc::new(config);
@@ -74,6 +74,23 @@ impl Rig {
         self.agent.libvirt(libvirt::Report::Event { connection: 1, event });
     }
 
+    /// Acknowledges the steps that were ordered since the last time, and no further ones, as written and acknowledged at
+    /// these times; says how many.
+    pub(super) fn acknowledge(&mut self, written: f64, acknowledged: f64) -> usize {
+        let (written_at, at) = (self.at(written), self.at(acknowledged));
+        let mut prefixes = Vec::new();
+        while let Ok(order) = self.orders.try_recv() {
+            if let Order::Do(steps) = order {
+                prefixes.extend(steps.iter().map(Step::prefix));
+            }
+        }
+        for prefix in &prefixes {
+            let (prefix, outcome) = (*prefix, Outcome::Acknowledged);
+            self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at, at });
+        }
+        prefixes.len()
+    }
+
     /// The commands that were ordered since the last time, each acknowledged at once.
     pub(super) fn commands(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -110,7 +127,7 @@ pub(super) fn running() -> VmState {
     VmState::Running(crate::vm::RunningReason::Booted)
 }
 
-fn neighbor(local_asn: u32, state: NeighborState) -> exabgp::Report {
+pub(super) fn neighbor(local_asn: u32, state: NeighborState) -> exabgp::Report {
     let address = "192.0.2.254".parse().unwrap();
     exabgp::Report::Neighbor(Neighbor { address, asn: 65_000, local_asn, state, at: Instant::now() })
 }

@@ -31,6 +31,14 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// One of a file as a whole: the configuration, or a file that it names.
+    pub fn of_file(file: &Path, key: &str, rule: String) -> Self {
+        let (file, key, value) = (file.to_owned(), key.to_owned(), "the file".to_owned());
+        Self { file, line: 1, column: 1, key, value, rule }
+    }
+}
+
 /// Everything that is wrong with a configuration: never empty, in the order of the file.
 ///
 /// `Display` is one fault a line, without a line break at the end.
@@ -41,18 +49,20 @@ impl Faults {
     /// In the order of file and line, each once. No fault at all is one as well: the caller refuses a file.
     pub(super) fn new(file: &Path, mut faults: Vec<Fault>) -> Self {
         if faults.is_empty() {
-            faults.push(Fault {
-                file: file.to_owned(),
-                line: 1,
-                column: 1,
-                key: KeyPath::default().to_string(),
-                value: "the file".to_owned(),
-                rule: "can't be made sense of; write it in plain YAML".to_owned(),
-            });
+            let rule = "can't be made sense of; write it in plain YAML".to_owned();
+            faults.push(Fault::of_file(file, &KeyPath::default().to_string(), rule));
         }
         faults.sort();
         faults.dedup();
         Self(faults)
+    }
+
+    /// These, if any, and one more.
+    pub fn and(faults: Option<Self>, one: Fault) -> Self {
+        let mut all = faults.map_or_else(Vec::new, |faults| faults.0);
+        all.push(one);
+        all.sort();
+        Self(all)
     }
 
     /// The faults in order.

@@ -1,10 +1,11 @@
 //! The router without a socket: methods, headers, token, lists. `contract.rs` pins the JSON by hand, `paths.rs` has
-//! names and prefixes; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
+//! names and prefixes, `metrics.rs` what is no JSON; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
 
 mod contract;
 mod history;
 mod limits;
 mod listening;
+mod metrics;
 mod paths;
 mod running;
 mod streams;
@@ -52,7 +53,7 @@ impl Answer {
 
 /// A guard that lets everything pass but other methods, as on a unix socket without a token.
 fn open() -> Guard {
-    Guard { names: None, token: None }
+    Guard { names: None, token: Arc::default() }
 }
 
 fn serving(snapshot: Snapshot) -> Router {
@@ -154,7 +155,6 @@ async fn unknown_paths_are_not_found() {
         "/api/v1/vms/a/b",
         "/api/v1/vms//",
         "/api/v1/../v1/status",
-        "/metrics",
         "/%",
         "/%ff",
         "/favicon.ico",
@@ -176,8 +176,7 @@ async fn the_query_is_ignored_and_not_reflected() {
 
 #[tokio::test]
 async fn only_health_is_open_without_the_token() {
-    let token = |text: &str| Some(Token::for_tests(text));
-    let guard = Guard { names: None, token: token("s3cret") };
+    let guard = Guard { names: None, token: Arc::new(TokenFile::for_tests("s3cret")) };
     let router = router(guard, watch::channel(Arc::new(sample::host())).1);
     for path in PATHS {
         let open = path == "/healthz" || path == "/readyz";

@@ -153,6 +153,7 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
             error: None,
             contradictions: 0,
         },
+        tally: Arc::default(),
         conflicts: Arc::default(),
         host_routes: Arc::default(),
         vms,

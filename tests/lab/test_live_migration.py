@@ -1,9 +1,7 @@
 """A VM that live-migrates keeps its address: the route is where the VM executes, at every moment."""
 
-import subprocess
-
+from roamlab.connection import Connection
 from roamlab.judge import frozen
-from roamlab.namespaces import ENVIRONMENT
 from trial import SLOWLY, VM, WITH_FRR, everywhere, hosts, hurry, on_rung, recorded
 
 
@@ -79,28 +77,9 @@ def test_a_vm_that_returns_at_once_is_followed_back(lab):
 
 def test_a_tcp_connection_outlives_a_migration(lab):
     source, target = hosts(lab)
-    talk = """
-import socket, sys
-connection = socket.create_connection((sys.argv[1], 7), timeout=60)
-for line in sys.stdin:
-    connection.sendall(line.encode())
-    print(connection.makefile().readline().strip(), flush=True)
-"""
-    client = subprocess.Popen(
-        [*lab.namespaces.enter("client"), "/usr/bin/python3", "-c", talk, lab.topology.vm(VM).address],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
-
-    def echo(text):
-        client.stdin.write(f"{text}\n")
-        client.stdin.flush()
-        return client.stdout.readline().strip()
-
-    try:
-        assert echo("before") == "before"
+    with Connection(lab, VM) as connection:
+        assert connection.echoes(1)
         # As often as an emulated guest on a busy machine can echo from user space without falling behind.
         with recorded(lab, ends_on=target, protocol="udp", interval=100):
             lab.migrate(VM, source, target)
-        assert echo("after") == "after"
-    finally:
-        client.kill()
-        client.wait()
+        assert connection.echoes(1)

@@ -20,6 +20,7 @@ mod lab;
 mod libvirtd;
 mod life_cycle;
 mod many;
+mod metrics;
 mod neighbors;
 mod operator;
 mod operators_routes;

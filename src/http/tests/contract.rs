@@ -142,7 +142,7 @@ async fn status() {
             "contradictions": 0,
         },
         "conflicts": {"total": 0, "open": []},
-        "host_routes": {"enabled": false, "error": null, "conflicts": [], "warnings": []},
+        "host_routes": {"enabled": false, "error": null, "conflicts": [], "repairs": 0, "warnings": []},
         "counts": {
             "vms": {"arrived": 0, "present": 1, "incoming": 0, "frozen": 0, "departing": 1, "absent": 1},
             "routes": {"pending": 0, "announced": 3, "withdrawing": 1, "failed": 0},

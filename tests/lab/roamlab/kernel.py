@@ -21,10 +21,15 @@ def log(lab, router):
 
 def forwards(lab, router, prefix):
     """The neighbors to which a router's kernel forwards what goes to a prefix."""
-    found = lab.namespaces.run(router, "ip", "-6" if ":" in prefix else "-4", "-j", "route", "show", "exact", prefix).stdout
+    found = lab.namespaces.run(router, "ip", family(prefix), "-j", "route", "show", "exact", prefix).stdout
     neighbors = lab.topology.neighbors(router)
     hops = [hop for route in json.loads(found or "[]") for hop in route.get("nexthops", [route])]
     return frozenset(hop["dev"] for hop in hops if hop.get("dev") in neighbors and ("gateway" in hop or "via" in hop))
+
+
+def family(prefix):
+    """What tells ip(8) of which family an address or a prefix is."""
+    return "-6" if ":" in prefix else "-4"
 
 
 LINE = re.compile(r"\[(\S+)\] (?:replaced? )?(Deleted )?(\S+) (.*)")

@@ -210,4 +210,15 @@ TWO_TORS = Topology(
     session_a_family=True,
 )
 
-TOPOLOGIES = {"one-tor": ONE_TOR, "leaf-spine": LEAF_SPINE, "frr-racks": FRR_RACKS, "reflector": REFLECTOR, "two-tors": TWO_TORS}
+# Three racks behind one spine, so that there is a host beside the two of a migration, and a VM for each host beside the one
+# that migrates.
+THREE_RACKS = Topology(
+    nodes=(Client("client"), Router("spine", 65000), Router("tor1", 65001), Router("tor2", 65002), Router("tor3", 65003),
+           Host("h1", 65101), Host("h2", 65102), Host("h3", 65103)),
+    links=(("client", "spine"), ("tor1", "spine"), ("tor2", "spine"), ("tor3", "spine"), ("h1", "tor1"), ("h2", "tor2"),
+           ("h3", "tor3")),
+    vms=(*VMS, vm(4, "app")),
+)
+
+TOPOLOGIES = {"one-tor": ONE_TOR, "leaf-spine": LEAF_SPINE, "frr-racks": FRR_RACKS, "reflector": REFLECTOR, "two-tors": TWO_TORS,
+              "three-racks": THREE_RACKS}
