@@ -68,12 +68,6 @@ impl Rig {
         self.agent.libvirt(libvirt::Report::Event { connection, event });
     }
 
-    /// What the first connection tells of a domain.
-    pub(super) fn tells_of(&mut self, uuid: Uuid, name: &str, millis: f64, kind: LifecycleKind) {
-        let event = Lifecycle { uuid, name: VmName::new(name), kind, at: self.at(millis) };
-        self.agent.libvirt(libvirt::Report::Event { connection: 1, event });
-    }
-
     /// Acknowledges the steps that were ordered since the last time, and no further ones, as written and acknowledged at
     /// these times; says how many.
     pub(super) fn acknowledge(&mut self, written: f64, acknowledged: f64) -> usize {
@@ -89,6 +83,12 @@ impl Rig {
             self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at, at });
         }
         prefixes.len()
+    }
+
+    /// What the first connection tells of a domain.
+    pub(super) fn tells_of(&mut self, uuid: Uuid, name: &str, millis: f64, kind: LifecycleKind) {
+        let event = Lifecycle { uuid, name: VmName::new(name), kind, at: self.at(millis) };
+        self.agent.libvirt(libvirt::Report::Event { connection: 1, event });
     }
 
     /// The commands that were ordered since the last time, each acknowledged at once.
