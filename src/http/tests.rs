@@ -23,7 +23,7 @@ use crate::route::Rung;
 use crate::snapshot::{NotReady, RouteState, RouteView, VmView, sample};
 use crate::vm::Presence;
 
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 18] = [
     "/api/v1/status",
     "/api/v1/vms",
     "/api/v1/vms/",
@@ -32,6 +32,8 @@ const PATHS: [&str; 16] = [
     "/api/v1/routes/",
     "/api/v1/routes/198.51.100.10",
     "/api/v1/routes/198.51.100.64/28",
+    "/api/v1/migrations",
+    "/api/v1/events",
     "/healthz",
     "/readyz",
     "/api/v1/explain/web-1",
@@ -132,7 +134,7 @@ async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
     let router = serving(sample::host());
     for (path, status) in PATHS
         .into_iter()
-        .zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 200, 404, 200, 200, 404])
+        .zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 200, 200, 200, 404, 200, 200, 404])
     {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, status, "{path}");
