@@ -96,14 +96,14 @@ impl Publisher {
 
     /// Brings the views up to date; says whether any has changed, and what has become of routes.
     pub(super) fn refresh(&mut self, state: &State<'_>, history: &History) -> (bool, Vec<RouteChange>) {
-        let (mut changed, mut changes) = (false, Vec::new());
+        let (mut changed, mut of_routes) = (false, Vec::new());
         for prefix in std::mem::take(&mut self.stale_prefixes) {
             let last = self.routes.get(&prefix);
             let view = state.route_view(prefix, last);
             if view.as_ref() != last {
                 // A route that was only found in ExaBGP's table names no VM, and is shown with its own all the same.
                 self.stale_vms.extend(state.mobility.owner(prefix).cloned());
-                changes.extend(RouteChange::between(last.map(AsRef::as_ref), view.as_deref()));
+                of_routes.extend(RouteChange::between(last.map(AsRef::as_ref), view.as_deref()));
                 replace(&mut self.routes, prefix, view);
                 changed = true;
             }
@@ -118,7 +118,7 @@ impl Publisher {
                 changed = true;
             }
         }
-        (changed, changes)
+        (changed, of_routes)
     }
 
     /// Puts the views out, if anything `changed` in them or elsewhere.
