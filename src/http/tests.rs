@@ -2,11 +2,13 @@
 //! names and prefixes, `metrics.rs` what is no JSON; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
 
 mod contract;
+mod history;
 mod limits;
 mod listening;
 mod metrics;
 mod paths;
 mod running;
+mod streams;
 
 use std::collections::BTreeSet;
 
@@ -21,7 +23,7 @@ use crate::route::Rung;
 use crate::snapshot::{NotReady, RouteState, RouteView, VmView, sample};
 use crate::vm::Presence;
 
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 17] = [
     "/api/v1/status",
     "/api/v1/vms",
     "/api/v1/vms/",
@@ -32,6 +34,10 @@ const PATHS: [&str; 13] = [
     "/api/v1/routes/198.51.100.64/28",
     "/healthz",
     "/readyz",
+    "/api/v1/explain/web-1",
+    "/api/v1/explain/198.51.100.70",
+    "/api/v1/explain/nobody",
+    "/api/v1/config",
     "/openapi.json",
     "/",
     "/no/such/path",
@@ -122,8 +128,9 @@ async fn head_has_the_headers_of_get_and_no_body() {
 #[tokio::test]
 async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
     let router = serving(sample::host());
-    for (path, status) in
-        PATHS.into_iter().zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 404, 404])
+    for (path, status) in PATHS
+        .into_iter()
+        .zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 200, 404, 200, 200, 404, 404])
     {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, status, "{path}");

@@ -11,6 +11,7 @@
 mod agent;
 mod agreement;
 mod bird;
+mod commands;
 mod configuration;
 mod exabgp;
 mod failures;
@@ -22,6 +23,7 @@ mod life_cycle;
 mod many;
 mod metrics;
 mod neighbors;
+mod openapi;
 mod operator;
 mod operators_routes;
 mod pauses;
