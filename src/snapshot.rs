@@ -10,6 +10,7 @@
 
 mod counts;
 mod event;
+pub mod explain;
 mod fleet;
 mod history;
 mod host_routes;
@@ -139,6 +140,23 @@ pub struct LibvirtStatus {
     pub version: Option<String>,
     /// Why there is no connection.
     pub error: Option<String>,
+    /// How far its word can be relied on.
+    pub trust: LibvirtTrust,
+}
+
+/// How far libvirt's word can be relied on, and with it the routes of the VMs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LibvirtTrust {
+    /// It has not been listed in this agent's life: routes stand as they were found in ExaBGP.
+    Unlisted,
+    /// It can.
+    Full,
+    /// It has been away for more than a moment: nothing of which it has not told since is above `active`.
+    Blind,
+    /// It has been silent for longer than `libvirt.lease`, or this process stood still for as long: nothing of which it has
+    /// not told since is above `unsure`.
+    Lapsed,
 }
 
 /// `status.exabgp`
@@ -236,12 +254,43 @@ pub struct VmView {
     pub reason: Option<String>,
     /// Since when it has this presence; `null` where it was never seen here.
     pub since: Option<Timestamp>,
+    /// What made its presence so; `null` where libvirt has not told of it.
+    pub cause: Option<CauseView>,
+    /// libvirt's name of it, which may be another where the uuid decides; `null` where libvirt does not know it.
+    pub domain: Option<VmName>,
     /// The configured addresses: a host address bare, a routed prefix with its length.
     pub service_ips: Vec<String>,
     /// Its routes.
     pub routes: Vec<Arc<RouteView>>,
     /// The last migration that this agent has seen of it.
     pub last_migration: Option<Arc<MigrationView>>,
+}
+
+/// `cause` of a VM: what made its presence so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CauseView {
+    /// What kind of thing.
+    pub kind: CauseKind,
+    /// The event or state in libvirt's words, as `resumed/migrated`; what was told before, where it has settled.
+    pub detail: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What kind of thing makes a VM's presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// A life-cycle event of libvirt's.
+    Event,
+    /// A list of all VMs.
+    Listed,
+    /// A look at this one.
+    Looked,
+    /// libvirt knows it no more.
+    Vanished,
+    /// It has executed here for as long as `mobility.settle`.
+    Settled,
 }
 
 /// An entry of `routes`

@@ -232,6 +232,10 @@ class Lab:
         """roamd's answer on a host: status and document."""
         return agent.rest(self.path / host, path)
 
+    def metrics(self, host):
+        """Each series of a host's /metrics with its value."""
+        return agent.metrics(self.path / host)
+
     def connected(self, router):
         """Waits until all BGP sessions of a router are up."""
         for end in self.topology.ends(router):
