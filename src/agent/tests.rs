@@ -22,6 +22,8 @@ pub(super) struct Rig {
     pub(super) asked: std::sync::mpsc::Receiver<Request>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     pub(super) start: Instant,
+    /// When commands are written and acknowledged, where that is not at once.
+    exchange: Option<(Instant, Instant)>,
 }
 
 impl Rig {
@@ -39,7 +41,7 @@ impl Rig {
         let ask = Box::new(move |request| ask.send(request).unwrap());
         let outputs = Outputs { ask, orders: orders_in, host_routes: None, snapshots: snapshots_in };
         let agent = Agent::new(config, outputs);
-        Self { agent, orders, asked, snapshots, start: Instant::now() }
+        Self { agent, orders, asked, snapshots, start: Instant::now(), exchange: None }
     }
 
     fn at(&self, millis: f64) -> Instant {
@@ -83,6 +85,12 @@ impl Rig {
         prefixes.len()
     }
 
+    /// What the first connection tells of a domain.
+    pub(super) fn tells_of(&mut self, uuid: Uuid, name: &str, millis: f64, kind: LifecycleKind) {
+        let event = Lifecycle { uuid, name: VmName::new(name), kind, at: self.at(millis) };
+        self.agent.libvirt(libvirt::Report::Event { connection: 1, event });
+    }
+
     /// The commands that were ordered since the last time, each acknowledged at once.
     pub(super) fn commands(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -91,9 +99,10 @@ impl Rig {
             for step in steps {
                 let audience = Audience { only: None, path_as: Some(self.agent.config.bgp.local_as) };
                 lines.push(line(&step, &audience));
-                let (prefix, at) = (step.prefix(), Instant::now());
-                let outcome = Outcome::Acknowledged;
-                self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at: at, at });
+                let now = Instant::now();
+                let (written_at, at) = self.exchange.unwrap_or((now, now));
+                let (prefix, outcome) = (step.prefix(), Outcome::Acknowledged);
+                self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at, at });
             }
         }
         lines

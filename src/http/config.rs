@@ -1,5 +1,8 @@
 //! `/api/v1/config`: the effective configuration, as YAML that loads to the same one.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, Uri};
@@ -7,13 +10,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{self, Series};
+use super::list::{self, List};
 use super::{Snapshots, latest};
 use crate::config::{EffectiveMain, EffectiveVm};
 use crate::snapshot::Snapshot;
 use crate::vm::VmName;
-use std::collections::BTreeMap;
-use std::ops::Bound;
 
 pub(super) fn routes() -> OpenApiRouter<Snapshots> {
     OpenApiRouter::new().routes(routes!(config))
@@ -41,7 +42,7 @@ struct EffectiveConfig<'a> {
 /// The VMs of the configuration, behind all else of it.
 struct Vms;
 
-impl Series for Vms {
+impl List for Vms {
     const FIELD: &'static str = "vms";
     const TAIL: &'static [u8] = b"}}";
     type Key = VmName;

@@ -41,7 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Snapshots> {
 
 /// Metrics for Prometheus
 #[utoipa::path(
-    get, path = METRICS, tag = "health",
+    get, path = METRICS, tag = "state",
     responses((
         status = 200,
         description = "The state and what was counted, in Prometheus' text format; `# HELP` says what each is.",

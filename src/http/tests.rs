@@ -2,11 +2,13 @@
 //! names and prefixes, `metrics.rs` what is no JSON; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
 
 mod contract;
+mod history;
 mod limits;
 mod listening;
 mod metrics;
 mod paths;
 mod running;
+mod streams;
 
 use std::collections::BTreeSet;
 

@@ -88,6 +88,8 @@ def shared(name, **options):
 # ExaBGP 4.2 and transport relay, but where the name says something else.
 one_tor = shared("one")
 racks = shared("racks", topology="leaf-spine")
+# Another one, so that its long tests and those of the first need not wait for each other.
+twin = shared("twin", topology="leaf-spine")
 frr_racks = shared("frr", topology="frr-racks")
 reflector = shared("reflector", topology="reflector")
 child = shared("child", transport="child")
@@ -108,6 +110,12 @@ def lab(request):
 def racks_lab(racks_shared):
     """Two racks behind spines."""
     return whole(racks_shared)
+
+
+@pytest.fixture
+def twin_lab(twin_shared):
+    """The same, for tests that take long."""
+    return whole(twin_shared)
 
 
 @pytest.fixture

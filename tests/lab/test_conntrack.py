@@ -27,16 +27,16 @@ def firewalls(lab):
     """Every host tracks connections, with the settings that roamd asks for."""
     for host in lab.topology.hosts:
         lab.namespaces.run(host.name, "nft", "-f", "-", input=FIREWALL)
-        liberal(lab, host.name, 1)
     try:
         yield
     finally:
         for host in lab.topology.hosts:
             lab.namespaces.run(host.name, "nft", "delete", "table", "inet", "firewall")
-            liberal(lab, host.name, 0)
+            liberal(lab, host.name, 1)
 
 
 def liberal(lab, host, value):
+    """Whether a host's kernel lets pass what is out of the window, as every host of the lab does."""
     lab.namespaces.run(host, "sh", "-c", f"echo {value} >/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal")
 
 

@@ -8,10 +8,11 @@ from roamlab.judge import judge
 from roamlab.ladder import ABOVE_STANDBY
 from roamlab.namespaces import wait_until
 from roamlab.recording import Recording
+from roamlab.topology import THREE_RACKS
 
 VM = "svc"
 # The VMs beside it where there are three hosts, each with the host on which it stays.
-PEERS = {"web": "h1", "db": "h2", "app": "h3"}
+PEERS = THREE_RACKS.peers()
 # A copy at this pace takes half a minute, so that there is time to interfere; `hurry` ends it.
 SLOWLY = ("--bandwidth", "4")
 # One of some seconds.

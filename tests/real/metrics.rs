@@ -15,6 +15,7 @@ use crate::{on_each_exabgp, wait};
 on_each_exabgp! {
     metrics_follow_the_vms_and_promtool_takes_them,
     what_goes_wrong_is_counted,
+    what_exabgp_refuses_is_counted_and_named,
 }
 
 /// Every series with its value.
@@ -97,7 +98,7 @@ fn metrics_follow_the_vms_and_promtool_takes_them(version: Version) {
             ("roamd_announcements_total{rung=\"arrived\"}", 1.0),
             ("roamd_withdrawals_total", 0.0),
             ("roamd_acknowledgement_seconds_count", 1.0),
-            ("roamd_event_to_command_seconds_count{decided_by=\"event\"}", 1.0),
+            ("roamd_event_to_command_seconds_count{decided_by=\"look\"}", 1.0),
             ("roamd_routes{state=\"announced\",rung=\"arrived\"}", 1.0),
             ("roamd_vms{presence=\"arrived\"}", 1.0),
             ("roamd_refused_commands_total", 0.0),
@@ -120,16 +121,29 @@ fn metrics_follow_the_vms_and_promtool_takes_them(version: Version) {
         ],
     );
 
+    // This event says enough by itself.
+    lab.libvirtd.virsh(&["resume", "web"]);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
+    let resumed = grow(
+        rest,
+        &suspended,
+        &[
+            ("roamd_libvirt_looks_total{result=\"answered\"}", 0.0),
+            ("roamd_event_to_command_seconds_count{decided_by=\"event\"}", 2.0),
+            ("roamd_vms{presence=\"frozen\"}", -1.0),
+        ],
+    );
+
     // The withdraw, and its repeat unless the wire echo has shown it, are two commands and one answer to the event.
     lab.libvirtd.virsh(&["destroy", "db"]);
-    lab.agrees_on([&web(STANDBY)[..]]);
+    lab.agrees_on([&web(ACTIVE)[..]]);
     wait::until("the plan is done with it", || {
         let routes = rest.json("/api/v1/routes")?;
         if routes.to_string().contains("198.51.100.20") { Err(routes.to_string()) } else { Ok(()) }
     });
     let stopped = grow(
         rest,
-        &suspended,
+        &resumed,
         &[
             ("roamd_presence_changes_total{to=\"absent\"}", 1.0),
             ("roamd_event_to_command_seconds_count{decided_by=\"event\"}", 1.0),
@@ -138,7 +152,7 @@ fn metrics_follow_the_vms_and_promtool_takes_them(version: Version) {
         ],
     );
     let withdrawals =
-        stopped.get("roamd_withdrawals_total").unwrap() - suspended.get("roamd_withdrawals_total").unwrap();
+        stopped.get("roamd_withdrawals_total").unwrap() - resumed.get("roamd_withdrawals_total").unwrap();
     assert!((1.0..=2.0).contains(&withdrawals), "{withdrawals}");
     let took = stopped.get("roamd_event_to_command_seconds_sum{decided_by=\"event\"}").unwrap();
     assert!(took < 60.0, "an old event was timed: {took} s");
@@ -195,4 +209,29 @@ fn what_goes_wrong_is_counted(version: Version) {
     let sessions = format!("roamd_neighbor_sessions_total{{neighbor=\"{tor}\"}}");
     grow(rest, &before, &[(&sessions, 1.0)]);
     promtool_takes(&lab);
+}
+
+fn what_exabgp_refuses_is_counted_and_named(version: Version) {
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: VMS }, RELAY);
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    let rest = lab.rest;
+    let refused = |rest| Metrics::read(rest)?.get("roamd_refused_commands_total");
+    assert_eq!(refused(rest), Ok(0.0));
+
+    // ExaBGP has no such neighbor, and takes no command for it.
+    lab.agent().terminate();
+    lab.edit_config("  local_as: 65101\n", "  local_as: 65101\n  neighbors: ['127.0.0.9']\n");
+    lab.agent().restart();
+    becomes(rest, "roamd_not_ready{part=\"libvirt\"}", 0.0);
+    lab.libvirtd.virsh(&["start", "db"]);
+    becomes(rest, "roamd_route_failed{vm=\"db\",prefix=\"198.51.100.20/32\"}", 1.0);
+    assert!(refused(rest).is_ok_and(|count| count >= 1.0), "{:?}", refused(rest));
+    promtool_takes(&lab);
+
+    lab.agent().terminate();
+    lab.edit_config("  neighbors: ['127.0.0.9']\n", "");
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
+    assert_eq!(refused(rest), Ok(0.0));
 }

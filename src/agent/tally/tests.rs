@@ -7,8 +7,8 @@ use crate::config::{Config, Transport};
 use crate::exabgp::Report;
 use crate::snapshot::Histogram;
 use crate::vm::{
-    LifecycleKind, PausedReason, Presence, ResumedDetail, StartedDetail, StoppedDetail, SuspendedDetail,
-    VmState,
+    LifecycleKind, MigrationDirection, MigrationOutcome, MigrationPhase, PausedReason, Presence,
+    ResumedDetail, StartedDetail, StoppedDetail, SuspendedDetail, VmName, VmState,
 };
 
 /// How often, and how many milliseconds in all.
@@ -102,7 +102,7 @@ fn what_took_a_look_is_timed_apart() {
         asked_at: rig.start + Duration::from_millis(101),
         answer: Answer::Found(crate::vm::Sighting {
             uuid: VM,
-            name: crate::vm::VmName::new("web-1"),
+            name: VmName::new("web-1"),
             state: VmState::Paused(PausedReason::User),
             role: None,
         }),
@@ -199,8 +199,36 @@ fn reloads_are_counted_by_what_came_of_them() {
 }
 
 #[test]
+fn the_phases_of_a_migration_are_timed_as_they_come() {
+    let mut rig = Rig::new(Transport::Child);
+    rig.start -= Duration::from_secs(60);
+    rig.exabgp_answers(Vec::new());
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, None);
+    rig.tells(1, 100.0, LifecycleKind::Started(StartedDetail::Migrated));
+    assert_eq!(rig.acknowledge(101.0, 104.0), 1);
+    let key = |phase| (MigrationDirection::In, phase);
+    let tally = Arc::clone(&rig.published().tally);
+    assert_eq!(times(&tally.migrations.phases[&key(MigrationPhase::StandbyAnnounced)]), (1, 4));
+    assert_eq!(tally.migrations.ended.values().sum::<u64>(), 0);
+
+    rig.tells(1, 5_100.0, LifecycleKind::Resumed(ResumedDetail::Migrated));
+    assert_eq!(rig.acknowledge(5_101.0, 5_103.0), 1);
+    let tally = Arc::clone(&rig.published().tally);
+    for (phase, expected) in [
+        (MigrationPhase::StandbyAnnounced, (1, 4)),
+        (MigrationPhase::Resumed, (1, 5_000)),
+        (MigrationPhase::ArrivedAnnounced, (1, 1)),
+        (MigrationPhase::Acknowledged, (1, 3)),
+        (MigrationPhase::ConfirmedOnTheWire, (0, 0)),
+    ] {
+        assert_eq!(times(&tally.migrations.phases[&key(phase)]), expected, "{phase}");
+    }
+    assert_eq!(tally.migrations.ended[&(MigrationDirection::In, MigrationOutcome::Completed)], 1);
+}
+
+#[test]
 fn a_migration_that_was_dropped_is_not_counted_again() {
-    use crate::vm::{MigrationDirection, MigrationOutcome, VmName};
     let mut counting = Counting::new(false);
     let view = |id| {
         let at = crate::snapshot::sample::time("2026-03-01T10:00:00Z");

@@ -284,3 +284,45 @@ fn the_page_does_not_grow_with_the_number_of_vms() {
     host.conflicts = Arc::new(Conflicts { total: 200, open: (0..200).map(conflict).collect() });
     assert_eq!(lines(&host), few - 1 + NAMED);
 }
+
+/// What is named like a metric in `text`; a histogram's own series stand for it.
+fn names(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let metrics = words.filter(|word| word.starts_with("roamd_") || word.starts_with("process_"));
+    let histogram =
+        |name: &str| family::ALL.iter().any(|family| family.name == name && family.kind == Kind::Histogram);
+    let whole = |word| {
+        let parts =
+            ["_bucket", "_sum", "_count"].into_iter().filter_map(|part| str::strip_suffix(word, part));
+        parts.into_iter().find(|name| histogram(name)).unwrap_or(word)
+    };
+    metrics.map(whole).collect()
+}
+
+fn file(name: &str) -> String {
+    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn the_readme_lists_every_metric_and_no_other() {
+    let readme = file("README.md");
+    let (_, section) = readme.split_once("\n## Metrics and alerts\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    assert_eq!(names(section), family::ALL.iter().map(|family| family.name).collect());
+}
+
+#[test]
+fn the_alert_rules_their_tests_and_the_dashboard_name_no_metric_that_is_not_there() {
+    let all: BTreeSet<&str> = family::ALL.iter().map(|family| family.name).collect();
+    let used = |name: &str| {
+        let text = file(name);
+        let used: BTreeSet<String> = names(&text).into_iter().map(str::to_owned).collect();
+        let unknown: Vec<&String> = used.iter().filter(|used| !all.contains(used.as_str())).collect();
+        assert!(unknown.is_empty(), "{name}: {unknown:?}");
+        used
+    };
+    let rules = used("deploy/prometheus/roamd.rules.yml");
+    let dashboard = used("deploy/grafana/roamd.json");
+    used("tests/prometheus/roamd.rules.test.yml");
+    assert!(rules.len() > 20 && dashboard.len() > 20, "{rules:?} {dashboard:?}");
+}

@@ -310,7 +310,7 @@ async fn a_migration() {
             "outcome": outcome_text,
             "phases": [
                 {"name": "incoming_seen", "at": "2026-03-01T10:00:00.042Z", "after_ms": 0.0},
-                {"name": "resumed", "at": "2026-03-01T10:00:00.042Z", "after_ms": 308.4},
+                {"name": "resumed", "at": "2026-03-01T10:00:00.042Z", "after_ms": 308.401},
             ],
         });
         assert_eq!(json["last_migration"], expected);

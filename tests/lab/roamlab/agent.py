@@ -89,11 +89,27 @@ class UnixConnection(http.client.HTTPConnection):
 
 def rest(directory, path):
     """A document of the REST view with its status."""
+    status, text = get(directory, path)
+    try:
+        return status, json.loads(text)
+    except ValueError as error:
+        raise LabError(f"REST {path}: {error}") from error
+
+
+def metrics(directory):
+    """Each series of /metrics with its value."""
+    _, text = get(directory, "/metrics")
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {series: float(value) for series, _, value in lines}
+
+
+def get(directory, path):
+    """An answer of the REST view as text, with its status."""
     connection = UnixConnection(directory / "run/roamd/http.sock")
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        return answer.status, answer.read().decode()
     except (http.client.HTTPException, ValueError) as error:
         raise LabError(f"REST {path}: {error}") from error
     finally:

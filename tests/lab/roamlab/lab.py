@@ -52,6 +52,8 @@ class Options:
     hook: bool = False
     # roamd sets the kernel's routes to the VMs; else each host has static ones to all of them, wherever they are.
     host_routes: bool = True
+    # Taps keep 10,000 packets while their guest stands still, as a udev rule would have it, and not the kernel's 1,000.
+    long_queues: bool = False
 
 
 class Lab:
@@ -119,8 +121,9 @@ class Lab:
             (self.path / node.name).mkdir()
             namespaces.add(node.name, self.path / "lab.log")
         wires.connect(namespaces, topology, static_routes=not self.options.host_routes)
+        for node in (*topology.routers, *topology.hosts):
+            kernel.start(namespaces, self, node.name)
         for router in topology.routers:
-            kernel.start(namespaces, self, router.name)
             self.start_router(router.name)
         if hypervisor.capabilities().is_dir():
             with ThreadPoolExecutor() as pool:
@@ -145,6 +148,8 @@ class Lab:
         (directory / "run/roamd").mkdir()
         if self.options.hook:
             hypervisor.install_hook(directory)
+        if self.options.long_queues:
+            self.namespaces.start(host.name, ["sh", "-c", wires.LONG_QUEUES], self.path / "lab.log")
         self.start_libvirtd(host.name)
         agent.configure(self, host)
         self.start_exabgp(host.name)
@@ -226,6 +231,10 @@ class Lab:
     def rest(self, host, path):
         """roamd's answer on a host: status and document."""
         return agent.rest(self.path / host, path)
+
+    def metrics(self, host):
+        """Each series of a host's /metrics with its value."""
+        return agent.metrics(self.path / host)
 
     def connected(self, router):
         """Waits until all BGP sessions of a router are up."""

@@ -15,7 +15,7 @@ import libvirt
 from . import guests, hypervisor, kernel
 from .clock import nanoseconds
 from .namespaces import wait_until
-from .timeline import Best, Deed, Forwards, Lifecycle, Log, Probes, Seen, Timeline
+from .timeline import Best, Deed, Forwards, HostRoute, Lifecycle, Log, Probes, Seen, Timeline
 from .topology import LabError
 
 EVENTS = {
@@ -200,10 +200,15 @@ class Recording:
         for router in self.lab.topology.routers:
             yield kernel.log(self.lab, router.name)
         for host in self.lab.topology.hosts:
+            yield kernel.log(self.lab, host.name)
             yield self.lab.path / host.name / "roamd.log"
 
     def present_state(self):
-        """The routers' routes as they stand, as entries."""
+        """The routes of routers and hosts as they stand, as entries."""
+        for host in self.lab.topology.hosts:
+            for prefix in self.addresses():
+                for table in kernel.host_routes(self.lab, host.name, prefix):
+                    yield HostRoute(self.began, host.name, prefix, table, True)
         for router in self.lab.topology.routers:
             for prefix in self.addresses():
                 routes = self.lab.routes(router.name, prefix)
@@ -232,6 +237,7 @@ class Recording:
             entries += [entry for entry in told if entry.at >= self.began]
             entries += kernel.entries(router.name, topology.neighbors(router.name), self.since(kernel.log(self.lab, router.name)))
         for host in topology.hosts:
+            entries += kernel.host_entries(host.name, self.since(kernel.log(self.lab, host.name)))
             entries += agent_entries(host.name, self.since(self.lab.path / host.name / "roamd.log"))
         # The sort is stable: what one part wrote at the same instant stays in its order.
         entries.sort(key=lambda entry: entry.at)

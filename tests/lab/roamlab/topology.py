@@ -117,6 +117,11 @@ class Topology:
     def clients(self):
         return self.of_kind(Client)
 
+    def peers(self):
+        """A VM on each host, beside the one that migrates between the first two, where there are more; each with its host."""
+        hosts = [host.name for host in self.hosts]
+        return dict(zip((vm.name for vm in self.vms[1:]), hosts)) if len(hosts) > 2 else {}
+
     def number(self, host):
         """A host's number, by which its routes tell from where they are."""
         return 1 + [node.name for node in self.hosts].index(host)

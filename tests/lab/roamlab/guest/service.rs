@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 const PAGE: usize = 4096;
 const PAGES_PER_MIB: usize = 256;
+/// How long after the end answers to probes are waited for.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What is to be dirtied, in pages and pages a second; zero pages: nothing.
 #[derive(Default)]
@@ -30,7 +32,10 @@ struct Load {
 /// What has come of the probes to one address: when each was sent, and when its answer came.
 #[derive(Default)]
 struct Probe {
+    /// Nothing more is sent.
     ended: AtomicBool,
+    /// Nothing more is waited for.
+    over: AtomicBool,
     found: Mutex<Vec<(u128, Option<u128>)>>,
 }
 
@@ -133,6 +138,7 @@ impl Service {
         thread::spawn(move || receives.receive(&answers, began));
         if let Some(last) = self.probes.lock().expect("no thread panics").insert(address, probe) {
             last.ended.store(true, Ordering::Relaxed);
+            last.over.store(true, Ordering::Relaxed);
         }
         Ok("ok".to_owned())
     }
@@ -143,6 +149,12 @@ impl Service {
             return format!("{address} is not probed");
         };
         probe.ended.store(true, Ordering::Relaxed);
+        // The last answers may be on their way.
+        let until = Instant::now() + GRACE;
+        while Instant::now() < until && probe.is_due(self.began) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        probe.over.store(true, Ordering::Relaxed);
         let found = probe.found.lock().expect("no thread panics");
         let mut told = self.began.elapsed().as_micros().to_string();
         for (sent, received) in found.iter() {
@@ -153,8 +165,16 @@ impl Service {
 }
 
 impl Probe {
+    /// Whether the answer to a probe of the last second may still come.
+    fn is_due(&self, began: Instant) -> bool {
+        let since = began.elapsed().saturating_sub(GRACE).as_micros();
+        let found = self.found.lock().expect("no thread panics");
+        found.iter().rev().take_while(|(sent, _)| *sent >= since).any(|(_, received)| received.is_none())
+    }
+
     /// A probe each interval, numbered in its first bytes. What the guest had no time for is left out and not sent late.
     fn send(&self, socket: &UdpSocket, interval: Duration, began: Instant) {
+        let mut due = Instant::now();
         while !self.ended.load(Ordering::Relaxed) {
             let number = {
                 let mut found = self.found.lock().expect("no thread panics");
@@ -163,13 +183,15 @@ impl Probe {
             };
             // One that can't be sent counts as one without an answer.
             socket.send(&number.to_be_bytes()).ok();
-            thread::sleep(interval);
+            let turns = due.elapsed().as_micros() / interval.as_micros() + 1;
+            due += interval * u32::try_from(turns).unwrap_or(u32::MAX);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }
 
     fn receive(&self, socket: &UdpSocket, began: Instant) {
         let mut buffer = [0; 64];
-        while !self.ended.load(Ordering::Relaxed) {
+        while !self.over.load(Ordering::Relaxed) {
             // Nothing for a while, or an error that a router told of: it is the probe's, which stays without an answer.
             let Ok(length) = socket.recv(&mut buffer) else { continue };
             let at = began.elapsed().as_micros();
