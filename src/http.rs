@@ -6,9 +6,9 @@
 //!
 //! `socket.rs`, `connection.rs` and `place.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
-//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `migrations.rs`, `events.rs`, `stream.rs`, `explain.rs`,
-//! `config.rs`, `health.rs`, `metrics.rs`; `openapi.rs` has the document that is made of their annotations, `dashboard.rs` the
-//! page on top of them.
+//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `explain.rs`, `config.rs`, `migrations.rs`, `events.rs`,
+//! `stream.rs`, `health.rs`, `metrics.rs`; `openapi.rs` has the document that is made of their annotations, `dashboard.rs`
+//! the page on top of them.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{self, List};
+use super::list::{self, Series};
 use super::{Snapshots, latest};
 use crate::config::{EffectiveMain, EffectiveVm};
 use crate::snapshot::Snapshot;
@@ -42,7 +42,7 @@ struct EffectiveConfig<'a> {
 /// The VMs of the configuration, behind all else of it.
 struct Vms;
 
-impl List for Vms {
+impl Series for Vms {
     const FIELD: &'static str = "vms";
     const TAIL: &'static [u8] = b"}}";
     type Key = VmName;

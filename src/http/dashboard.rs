@@ -5,6 +5,9 @@
 //! libvirt and the configuration say becomes text of the page and nothing else: the policy below forbids whatever a
 //! mistake in that would need.
 
+#[cfg(test)]
+mod tests;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY};

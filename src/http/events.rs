@@ -17,7 +17,7 @@ use crate::snapshot::{Event, Snapshot};
 const LIMIT: (u64, u64) = (100, 1_000);
 
 #[derive(Serialize, ToSchema)]
-struct Events<'a> {
+struct EventList<'a> {
     /// Grows by one with each change.
     generation: u64,
     /// The number of the oldest event that is kept.
@@ -48,7 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<Snapshots> {
         ),
     ),
     responses(
-        (status = 200, description = "Some of them, oldest first.", body = Events),
+        (status = 200, description = "Some of them, oldest first.", body = EventList),
         (status = 400, description = "A parameter is no number, or out of range."),
     ),
 )]
@@ -62,12 +62,12 @@ async fn events(State(snapshots): State<Snapshots>, uri: Uri) -> Response<Body> 
         }
     });
     match asked {
-        Ok((after, limit)) => json(StatusCode::OK, &Events::of(&latest(&snapshots), after, limit), &uri),
+        Ok((after, limit)) => json(StatusCode::OK, &EventList::of(&latest(&snapshots), after, limit), &uri),
         Err(rule) => problem(StatusCode::BAD_REQUEST, rule, &uri),
     }
 }
 
-impl<'a> Events<'a> {
+impl<'a> EventList<'a> {
     fn of(snapshot: &'a Snapshot, after: Option<u64>, limit: u64) -> Self {
         let history = &snapshot.events;
         let after = after.unwrap_or_else(|| history.last_seq().saturating_sub(limit));

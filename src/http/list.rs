@@ -27,13 +27,13 @@ use crate::snapshot::Snapshot;
 /// How many bytes a page has, apart from what its last entry adds.
 const PAGE: usize = 64 * 1024;
 
-/// A list of the snapshot, in the order of its keys, in one JSON object.
-pub(super) trait List: 'static {
+/// Entries of the snapshot, in the order of their keys, in one JSON object.
+pub(super) trait Series: 'static {
     /// The name of the entries in JSON.
     const FIELD: &'static str;
     /// What ends the object behind the last entry.
     const TAIL: &'static [u8] = b"]}";
-    /// By what an entry has its place.
+    /// What an entry is found by.
     type Key: Unpin + Send;
     /// What is shown of an entry.
     type Entry<'a>: Serialize + ToSchema;
@@ -55,8 +55,8 @@ pub(super) trait List: 'static {
     ) -> impl Iterator<Item = (Self::Key, Self::Entry<'a>)> + use<'a, Self>;
 }
 
-/// A list whose entries have paths of their own.
-pub(super) trait Found: List {
+/// A list of the snapshot, with a path for each entry.
+pub(super) trait List: Series {
     /// The path of an entry, without its key.
     const ONE: &'static str;
     /// What is said of a key without an entry.
@@ -70,7 +70,7 @@ pub(super) trait Found: List {
 }
 
 /// The whole object.
-pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
+pub(super) fn list<L: Series>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
     let mut pages = Pages::<L> { snapshot, last: None, progress: Progress::Start };
     let body = match pages.page() {
         Ok(only) if pages.progress == Progress::End => Body::from(only),
@@ -83,7 +83,7 @@ pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body
 }
 
 /// The entry that the path names. The router's own decoding is lenient, so its key is taken from the path itself.
-pub(super) fn one<L: Found>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
+pub(super) fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
     let text = decode(uri.path().strip_prefix(L::ONE).unwrap_or_default());
     match text.map_err(|error| error.to_string()).and_then(|text| L::key(&text)) {
         Ok(key) => match L::find(snapshot, &key) {
@@ -97,7 +97,7 @@ pub(super) fn one<L: Found>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
 /// What [`list`] answers, for the OpenAPI document.
 pub(super) struct Listed<L>(PhantomData<L>);
 
-impl<L: List> PartialSchema for Listed<L> {
+impl<L: Series> PartialSchema for Listed<L> {
     fn schema() -> RefOr<Schema> {
         let entries =
             ArrayBuilder::new().items(Ref::from_schema_name(<L::Entry<'static> as ToSchema>::name()));
@@ -105,7 +105,7 @@ impl<L: List> PartialSchema for Listed<L> {
     }
 }
 
-impl<L: List> ToSchema for Listed<L> {
+impl<L: Series> ToSchema for Listed<L> {
     fn name() -> Cow<'static, str> {
         Cow::Owned(format!("{}List", <L::Entry<'static> as ToSchema>::name()))
     }
@@ -126,14 +126,14 @@ enum Progress {
     End,
 }
 
-struct Pages<L: List> {
+struct Pages<L: Series> {
     snapshot: Arc<Snapshot>,
     /// The last entry that was written.
     last: Option<L::Key>,
     progress: Progress,
 }
 
-impl<L: List> Pages<L> {
+impl<L: Series> Pages<L> {
     fn page(&mut self) -> serde_json::Result<Bytes> {
         let mut page = Vec::with_capacity(PAGE + PAGE / 8);
         if self.progress == Progress::Start {
@@ -158,13 +158,13 @@ impl<L: List> Pages<L> {
 }
 
 /// The body of a list of several pages.
-struct Paged<L: List> {
+struct Paged<L: Series> {
     /// The page that goes out next.
     ready: Option<Bytes>,
     pages: Pages<L>,
 }
 
-impl<L: List> HttpBody for Paged<L> {
+impl<L: Series> HttpBody for Paged<L> {
     type Data = Bytes;
     type Error = serde_json::Error;
 

@@ -8,7 +8,7 @@ use axum::http::{Response, Uri};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{self, List, Listed};
+use super::list::{self, Listed, Series};
 use super::{Snapshots, latest};
 use crate::snapshot::{MigrationView, Snapshot};
 
@@ -31,7 +31,7 @@ struct Migrations;
 
 type MigrationList = Listed<Migrations>;
 
-impl List for Migrations {
+impl Series for Migrations {
     const FIELD: &'static str = "migrations";
     /// The migration's number.
     type Key = u64;

@@ -149,7 +149,8 @@ fn require_all(schema: &mut RefOr<Schema>) {
             let missing = |(key, schema): &(&String, &RefOr<Schema>)| {
                 !object.required.contains(key) && may_be_null(schema)
             };
-            let nullable: Vec<_> = object.properties.iter().filter(missing).map(|(key, _)| key.clone()).collect();
+            let nullable: Vec<_> =
+                object.properties.iter().filter(missing).map(|(key, _)| key.clone()).collect();
             object.required.extend(nullable);
         }
         Schema::OneOf(one) => one.items.iter_mut().for_each(require_all),

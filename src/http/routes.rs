@@ -13,7 +13,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{self, Found, List, Listed};
+use super::list::{self, List, Listed, Series};
 use super::{Snapshots, latest};
 use crate::route::Prefix;
 use crate::snapshot::{RouteView, Snapshot};
@@ -53,7 +53,7 @@ struct Routes;
 
 type RouteList = Listed<Routes>;
 
-impl List for Routes {
+impl Series for Routes {
     const FIELD: &'static str = "routes";
     type Key = Prefix;
     type Entry<'a> = Arc<RouteView>;
@@ -68,7 +68,7 @@ impl List for Routes {
     }
 }
 
-impl Found for Routes {
+impl List for Routes {
     const ONE: &'static str = "/api/v1/routes/";
     const NONE: &'static str = "this host has no route for this very prefix";
 

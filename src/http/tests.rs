@@ -23,7 +23,7 @@ use crate::route::Rung;
 use crate::snapshot::{NotReady, RouteState, RouteView, VmView, sample};
 use crate::vm::Presence;
 
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 18] = [
     "/api/v1/status",
     "/api/v1/vms",
     "/api/v1/vms/",
@@ -32,6 +32,8 @@ const PATHS: [&str; 17] = [
     "/api/v1/routes/",
     "/api/v1/routes/198.51.100.10",
     "/api/v1/routes/198.51.100.64/28",
+    "/api/v1/migrations",
+    "/api/v1/events",
     "/healthz",
     "/readyz",
     "/api/v1/explain/web-1",
@@ -39,9 +41,11 @@ const PATHS: [&str; 17] = [
     "/api/v1/explain/nobody",
     "/api/v1/config",
     "/openapi.json",
-    "/",
     "/no/such/path",
 ];
+
+/// The dashboard: its page, and what that loads.
+const PAGE: [&str; 4] = ["/", "/dashboard/main.js", "/dashboard/style.css", "/dashboard/icon.svg"];
 
 struct Answer {
     status: StatusCode,
@@ -99,7 +103,7 @@ fn assert_problem(answer: &Answer, status: u16, title: &str, path: &str) {
 #[tokio::test]
 async fn other_methods_than_get_and_head_are_refused_on_every_path() {
     let router = serving(sample::host());
-    for path in PATHS {
+    for path in PATHS.into_iter().chain(PAGE) {
         for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "X"] {
             let answer = ask(&router, method, path).await;
             assert_problem(&answer, 405, "Method Not Allowed", path);
@@ -115,7 +119,7 @@ async fn other_methods_than_get_and_head_are_refused_on_every_path() {
 #[tokio::test]
 async fn head_has_the_headers_of_get_and_no_body() {
     let router = serving(sample::host());
-    for path in PATHS {
+    for path in PATHS.into_iter().chain(PAGE) {
         let (head, get) = (ask(&router, "HEAD", path).await, get(&router, path).await);
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(head.body, "", "{path}");
@@ -130,7 +134,7 @@ async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
     let router = serving(sample::host());
     for (path, status) in PATHS
         .into_iter()
-        .zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 200, 404, 200, 200, 404, 404])
+        .zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 200, 200, 200, 404, 200, 200, 404])
     {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, status, "{path}");
@@ -145,11 +149,42 @@ async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
 }
 
 #[tokio::test]
+async fn the_page_may_run_and_load_nothing_but_what_this_server_has() {
+    let router = serving(sample::host());
+    for path in PAGE {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin", "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        let rules: BTreeSet<&str> = policy.split("; ").collect();
+        let expected = BTreeSet::from([
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            "img-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        ]);
+        assert_eq!(rules, expected, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_are_not_found() {
     let router = serving(sample::host());
     for path in [
-        "/",
         "//",
+        "/dashboard",
+        "/dashboard/",
+        "/dashboard/main.mjs",
+        "/index.html",
         "/api",
         "/api/",
         "/api/v1",
@@ -180,11 +215,11 @@ async fn the_query_is_ignored_and_not_reflected() {
 }
 
 #[tokio::test]
-async fn only_health_is_open_without_the_token() {
+async fn only_health_and_the_page_are_open_without_the_token() {
     let guard = Guard { names: None, token: Arc::new(TokenFile::for_tests("s3cret")) };
     let router = router(guard, watch::channel(Arc::new(sample::host())).1);
-    for path in PATHS {
-        let open = path == "/healthz" || path == "/readyz";
+    for path in PATHS.into_iter().chain(PAGE) {
+        let open = path == "/healthz" || path == "/readyz" || PAGE.contains(&path);
         for authorization in [None, Some("Bearer wrong"), Some("Basic s3cret")] {
             let mut request = Request::builder().uri(path);
             if let Some(authorization) = authorization {

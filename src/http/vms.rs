@@ -11,7 +11,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{self, Found, List, Listed};
+use super::list::{self, List, Listed, Series};
 use super::{Snapshots, latest};
 use crate::snapshot::{Snapshot, VmView};
 use crate::vm::VmName;
@@ -48,7 +48,7 @@ struct Vms;
 
 type VmList = Listed<Vms>;
 
-impl List for Vms {
+impl Series for Vms {
     const FIELD: &'static str = "vms";
     type Key = VmName;
     type Entry<'a> = Arc<VmView>;
@@ -61,7 +61,7 @@ impl List for Vms {
     }
 }
 
-impl Found for Vms {
+impl List for Vms {
     const ONE: &'static str = "/api/v1/vms/";
     const NONE: &'static str = "neither libvirt nor the configuration of this host knows a VM of this name";
 

@@ -35,6 +35,7 @@ mod relay_program;
 mod reload;
 mod requests;
 mod rest;
+mod streams;
 mod template;
 mod users;
 mod wait;

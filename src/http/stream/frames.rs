@@ -72,7 +72,8 @@ pub(in crate::http) fn follow(
 
 impl Frames {
     pub(super) fn new(snapshot: Arc<Snapshot>) -> Self {
-        let mut frames = Self { pieces: VecDeque::new(), snapshot: Arc::clone(&snapshot) };
+        let mut frames = Self { pieces: VecDeque::new(), snapshot };
+        let snapshot = Arc::clone(&frames.snapshot);
         frames.add(snapshot.events.after(0));
         frames
     }

@@ -51,8 +51,8 @@ impl Host {
 
     /// Written one millisecond before it is acknowledged.
     fn settled(&mut self, millis: u64, prefix: &str, stand: Stand) {
-        let at = self.at(millis);
-        let news = self.courses.settled(prefix.parse().unwrap(), stand, at - Duration::from_millis(1), at);
+        let (written_at, at) = (self.at(millis - 1), self.at(millis));
+        let news = self.courses.settled(prefix.parse().unwrap(), stand, written_at, at);
         self.last = news.or(self.last.take());
     }
 
