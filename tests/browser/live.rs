@@ -96,7 +96,8 @@ fn an_event_is_on_the_page_soon() {
     page.browser.script(
         "window.spans = [];
          const told = new Map();
-         const text = () => document.querySelector('.rows [role=row] .word')?.textContent;
+         const text = () => [...document.querySelectorAll('.rows [role=row]')]
+           .find((row) => row.children[0].textContent === 'web-1')?.children[1].textContent;
          let last = text();
          new MutationObserver(() => {
            if (text() === last) return;
