@@ -19,6 +19,7 @@ mod host_routes;
 mod kernel;
 mod publish;
 mod reports;
+mod tally;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ use history::History;
 use host_routes::HostRoutes;
 pub use publish::first_snapshot;
 use publish::{Publisher, State};
+use tally::Counting;
 
 /// How long after its acknowledgement a withdraw is repeated; half a second is the least that was measured to help.
 const REPEAT: Duration = Duration::from_millis(600);
@@ -126,8 +128,25 @@ enum WokenBy {
 #[derive(Debug, Clone, Copy)]
 struct Origin {
     event_at: Instant,
-    /// Whether the `event` told enough, or it took a `look` at the VM.
-    decided_by: &'static str,
+    decided_by: DecidedBy,
+}
+
+/// What told enough to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DecidedBy {
+    /// The event itself.
+    Event,
+    /// A look at the VM, which the event led to.
+    Look,
+}
+
+impl DecidedBy {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Look => "look",
+        }
+    }
 }
 
 struct Agent {
@@ -139,6 +158,7 @@ struct Agent {
     history: History,
     clock: Clock,
     publisher: Publisher,
+    counting: Counting,
     offers: Offers,
     /// What is published of them.
     conflicts: Arc<Conflicts>,
@@ -183,6 +203,7 @@ impl Agent {
             history,
             clock: Clock::read(),
             publisher: Publisher::new(outputs.snapshots.clone()),
+            counting: Counting::new(config.exabgp.transport == Transport::Print),
             offers: Offers::default(),
             conflicts: Arc::default(),
             host_routes: outputs.host_routes.clone().map(HostRoutes::new),
@@ -302,6 +323,7 @@ impl Agent {
             mobility: &self.mobility,
             plan: &self.plan,
             health: &self.health,
+            counting: &self.counting,
             conflicts: &self.conflicts,
             host_routes: self.host_routes.as_ref(),
             host_routes_status: &self.host_routes_status,

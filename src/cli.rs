@@ -3,7 +3,7 @@
 //! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it,
 //! `descriptors.rs` how many files it may have open; `child.rs` keeps a child
 //! of ExaBGP alive on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own
-//! besides. Stdout carries only what was asked for (commands, faults); logs go to stderr.
+//! besides. `view.rs` asks a running agent, as any other client of it. Stdout carries only what was asked for (commands, faults); logs go to stderr.
 
 mod child;
 mod descriptors;
@@ -11,6 +11,7 @@ mod logging;
 mod relay;
 mod run;
 mod signals;
+mod view;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,10 @@ enum Subcommands {
     Run(ConfigFile),
     /// Check the configuration and print every fault
     Check(ConfigFile),
+    /// Show this host's VMs and routes; fails when it is not ready
+    Status(view::Status),
+    /// Say why a VM or an address is announced as it is
+    Explain(view::Explain),
     /// Relay between ExaBGP, which runs this, and the agent
     Relay(relay::Arguments),
 }
@@ -72,6 +77,8 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Subcommands::Run(file) => run::run(&file.config),
         Subcommands::Check(file) => check(&file.config),
+        Subcommands::Status(arguments) => view::status(&arguments),
+        Subcommands::Explain(arguments) => view::explain(&arguments),
         Subcommands::Relay(arguments) => relay::replace_or_run(&arguments),
     }
     .into()

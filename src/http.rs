@@ -6,26 +6,34 @@
 //!
 //! `socket.rs`, `connection.rs` and `place.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
-//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`; `openapi.rs` has the document that is made of
-//! their annotations, `dashboard.rs` the page on top of them.
+//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `explain.rs`, `config.rs`, `migrations.rs`, `events.rs`,
+//! `stream.rs`, `health.rs`, `metrics.rs`; `openapi.rs` has the document that is made of their annotations, `dashboard.rs`
+//! the page on top of them.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.
 
 mod answer;
+mod config;
 mod connection;
 mod dashboard;
+mod events;
+mod explain;
 mod guard;
 mod health;
 mod host;
 mod list;
+mod metrics;
+mod migrations;
 mod openapi;
 mod path;
 mod place;
+mod query;
 mod routes;
 mod socket;
 mod stall;
 mod status;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -37,10 +45,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
-use tokio::sync::watch;
+use axum::{Extension, Router};
+use tokio::sync::{oneshot, watch};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{Http, Listen};
@@ -160,7 +168,15 @@ impl Server {
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = self.bound.listen()?;
-        connection::serve(listener, router(self.guard, snapshots), &self.limits, shutdown).await;
+        let (ending, ended) = oneshot::channel::<()>();
+        // The sender is never used, only dropped.
+        let (feed, following) = stream::follow(snapshots.clone(), async { drop(ended.await) });
+        let shutdown = async {
+            shutdown.await;
+            drop(ending);
+        };
+        let router = router(self.guard, snapshots).layer(Extension(feed));
+        tokio::join!(connection::serve(listener, router, &self.limits, shutdown), following);
         Ok(())
     }
 }
@@ -171,7 +187,13 @@ fn paths() -> OpenApiRouter<Snapshots> {
         .merge(status::routes())
         .merge(vms::routes())
         .merge(routes::routes())
+        .merge(migrations::routes())
+        .merge(events::routes())
+        .merge(stream::routes())
+        .merge(explain::routes())
+        .merge(config::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
 }
 
 /// Every path, behind the guard.

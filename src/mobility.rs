@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use course::{Course, Courses, Stand};
+pub use desired::rung_of;
 pub use known::Known;
 pub use migration::{Move, Turn};
 pub use track::Cause;
@@ -354,6 +355,9 @@ impl Mobility {
             effects.moves.push(Move { uuid, name: name.clone(), vm: vm.clone(), turn, at });
         }
         if before != Some(after) {
+            if let Some(track) = self.tracks.get_mut(&uuid) {
+                track.changed_by(cause);
+            }
             effects.touched.extend(vm.clone());
             effects.transitions.push(Transition { uuid, name, vm, from: before, to: after, cause, at });
         }

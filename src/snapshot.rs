@@ -5,17 +5,19 @@
 //! the REST contract.
 //!
 //! `fleet.rs` completes the list of VMs by those that are not on this host, `counts.rs` sums up; `history.rs` holds the
-//! events of `event.rs`, `migration.rs` is what is shown of migrations. All of it is pure and shares what stands in the
-//! snapshot: nothing here copies a list.
+//! events of `event.rs`, `migration.rs` is what is shown of migrations, `tally.rs` is what was counted and timed. All of it
+//! is pure and shares what stands in the snapshot: nothing here copies a list.
 
 mod counts;
 mod event;
+pub mod explain;
 mod fleet;
 mod history;
 mod host_routes;
 mod migration;
 #[cfg(test)]
 pub(crate) mod sample;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +35,7 @@ pub use fleet::service_ip_text;
 pub use history::History;
 pub use host_routes::{HostRouteConflict, HostRouteState, HostRouteView, HostRoutesStatus};
 pub use migration::{MigrationView, Millis, PhaseView};
+pub use tally::{ExabgpTally, Histogram, LibvirtTally, MigrationTally, Tally};
 
 use crate::config::Config;
 use crate::exabgp::NeighborState;
@@ -59,7 +62,7 @@ impl Serialize for Timestamp {
 /// The published state of this host.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Grows by one with each change.
+    /// Grows by one with each change; what is only counted is none.
     pub generation: u64,
     /// The host's name.
     pub host: Arc<str>,
@@ -75,6 +78,8 @@ pub struct Snapshot {
     pub libvirt: LibvirtStatus,
     /// ExaBGP's health.
     pub exabgp: ExabgpStatus,
+    /// What was counted and timed.
+    pub tally: Arc<Tally>,
     /// Paths of others to VMs that execute here.
     pub conflicts: Arc<Conflicts>,
     /// The kernel's routes to the VMs.
@@ -95,10 +100,13 @@ impl Snapshot {
     pub const MIGRATIONS: usize = 1_000;
 }
 
+/// The parts that a host may be not ready for.
+pub const PARTS: [&str; 5] = ["libvirt", "exabgp", "neighbors", "routes", "host_routes"];
+
 /// A reason why `/readyz` answers 503.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NotReady {
-    /// The part: `libvirt`, `exabgp`, `neighbors`, `routes` or `host_routes`.
+    /// The part, one of [`PARTS`].
     pub part: &'static str,
     /// What is missing, in words.
     pub reason: String,
@@ -132,6 +140,23 @@ pub struct LibvirtStatus {
     pub version: Option<String>,
     /// Why there is no connection.
     pub error: Option<String>,
+    /// How far its word can be relied on.
+    pub trust: LibvirtTrust,
+}
+
+/// How far libvirt's word can be relied on, and with it the routes of the VMs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LibvirtTrust {
+    /// It has not been listed in this agent's life: routes stand as they were found in ExaBGP.
+    Unlisted,
+    /// It can.
+    Full,
+    /// It has been away for more than a moment: nothing of which it has not told since is above `active`.
+    Blind,
+    /// It has been silent for longer than `libvirt.lease`, or this process stood still for as long: nothing of which it has
+    /// not told since is above `unsure`.
+    Lapsed,
 }
 
 /// `status.exabgp`
@@ -229,12 +254,43 @@ pub struct VmView {
     pub reason: Option<String>,
     /// Since when it has this presence; `null` where it was never seen here.
     pub since: Option<Timestamp>,
+    /// What made its presence so; `null` where libvirt has not told of it.
+    pub cause: Option<CauseView>,
+    /// libvirt's name of it, which may be another where the uuid decides; `null` where libvirt does not know it.
+    pub domain: Option<VmName>,
     /// The configured addresses: a host address bare, a routed prefix with its length.
     pub service_ips: Vec<String>,
     /// Its routes.
     pub routes: Vec<Arc<RouteView>>,
     /// The last migration that this agent has seen of it.
     pub last_migration: Option<Arc<MigrationView>>,
+}
+
+/// `cause` of a VM: what made its presence so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CauseView {
+    /// What kind of thing.
+    pub kind: CauseKind,
+    /// The event or state in libvirt's words, as `resumed/migrated`; what was told before, where it has settled.
+    pub detail: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What kind of thing makes a VM's presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// A life-cycle event of libvirt's.
+    Event,
+    /// A list of all VMs.
+    Listed,
+    /// A look at this one.
+    Looked,
+    /// libvirt knows it no more.
+    Vanished,
+    /// It has executed here for as long as `mobility.settle`.
+    Settled,
 }
 
 /// An entry of `routes`
@@ -282,7 +338,7 @@ impl RouteState {
     /// Every state, in the order of the status counts.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Announced, Self::Withdrawing, Self::Failed];
 
-    /// The name that JSON uses.
+    /// The name that JSON and metrics use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",

@@ -139,7 +139,7 @@ pub enum MigrationRole {
 }
 
 /// Which way a migration goes, seen from this host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationDirection {
     /// To this host.
@@ -148,8 +148,21 @@ pub enum MigrationDirection {
     Out,
 }
 
+impl MigrationDirection {
+    /// Either of them.
+    pub const ALL: [Self; 2] = [Self::In, Self::Out];
+
+    /// The name that JSON and metrics use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
 /// How a migration went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationOutcome {
     /// It goes on.
@@ -158,6 +171,17 @@ pub enum MigrationOutcome {
     Completed,
     /// The VM is at the source again, or nowhere.
     Failed,
+}
+
+impl MigrationOutcome {
+    /// The name that JSON and metrics use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// How far a VM is on this host: what is known from libvirt, reduced to what decides its route.

@@ -10,7 +10,7 @@ use crate::config::Transport;
 use crate::exabgp::Order;
 use crate::libvirt::Request;
 use crate::mobility::Effects;
-use crate::plan::{Progress, Step};
+use crate::plan::Step;
 use crate::route::Prefix;
 
 impl Agent {
@@ -21,10 +21,14 @@ impl Agent {
         }
         self.want(&effects);
         if let Some(origin) = origin {
-            let unsettled =
-                |prefix: &Prefix| !matches!(self.plan.progress(*prefix), None | Some(Progress::Announced(_)));
-            let caused: Vec<Prefix> = self.prefixes_of(&effects).into_iter().filter(unsettled).collect();
-            self.causes.extend(caused.into_iter().map(|prefix| (prefix, origin)));
+            for prefix in self.prefixes_of(&effects) {
+                // A withdraw that is only to be repeated goes back to an event of long ago.
+                if self.plan.is_told(prefix) {
+                    self.causes.remove(&prefix);
+                } else {
+                    self.causes.insert(prefix, origin);
+                }
+            }
         }
         self.send();
         self.looks.extend(effects.look);
@@ -49,6 +53,7 @@ impl Agent {
         self.follow_up_host_routes();
         for transition in std::mem::take(&mut self.transitions) {
             self.publisher.stale_domain(transition.uuid);
+            self.counting.changed(&transition);
             reports::log(&transition);
         }
         self.record();
@@ -64,6 +69,7 @@ impl Agent {
     /// Makes history of what was noted.
     pub(super) fn record(&mut self) {
         for migration in self.history.record(&self.mobility, &self.clock) {
+            self.counting.migration(&migration);
             // Of a VM that is not configured only libvirt tells, and what it tells makes its view stale.
             if self.config.vms.contains_key(&migration.vm) {
                 self.publisher.stale_vm(&migration.vm);
@@ -115,6 +121,7 @@ impl Agent {
             }
             self.publisher.stale_prefix(step.prefix());
         }
+        self.counting.ordered(&steps);
         self.order(Order::Do(steps));
     }
 

@@ -9,6 +9,8 @@ mod budget;
 mod changes;
 mod migrations;
 mod readiness;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

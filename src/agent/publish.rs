@@ -10,13 +10,14 @@ use super::clock::Clock;
 use super::health::{Health, Lists};
 use super::history::{History, RouteChange};
 use super::host_routes::HostRoutes;
+use super::tally::Counting;
 use crate::config::Config;
-use crate::mobility::{Known, Mobility};
+use crate::mobility::{Cause, Known, Mobility};
 use crate::plan::{Hold, Plan, Progress};
 use crate::route::{Prefix, Route};
 use crate::snapshot::{
-    self, ConfigStatus, Conflicts, HostRouteView, HostRoutesStatus, NotReady, RouteState, RouteView,
-    Snapshot, VmView, service_ip_text,
+    self, CauseKind, CauseView, ConfigStatus, Conflicts, HostRouteView, HostRoutesStatus, LibvirtStatus,
+    LibvirtTrust, NotReady, RouteState, RouteView, Snapshot, VmView, service_ip_text,
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
@@ -39,6 +40,7 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         not_ready: health.not_ready(config, Lists::NoneYet, false),
         libvirt: health.libvirt,
         exabgp: health.exabgp,
+        tally: Arc::default(),
         conflicts: Arc::default(),
         host_routes: Arc::new(HostRoutesStatus {
             enabled: config.host_routes.is_some(),
@@ -94,14 +96,14 @@ impl Publisher {
 
     /// Brings the views up to date; says whether any has changed, and what has become of routes.
     pub(super) fn refresh(&mut self, state: &State<'_>, history: &History) -> (bool, Vec<RouteChange>) {
-        let (mut changed, mut changes) = (false, Vec::new());
+        let (mut changed, mut of_routes) = (false, Vec::new());
         for prefix in std::mem::take(&mut self.stale_prefixes) {
             let last = self.routes.get(&prefix);
             let view = state.route_view(prefix, last);
             if view.as_ref() != last {
                 // A route that was only found in ExaBGP's table names no VM, and is shown with its own all the same.
                 self.stale_vms.extend(state.mobility.owner(prefix).cloned());
-                changes.extend(RouteChange::between(last.map(AsRef::as_ref), view.as_deref()));
+                of_routes.extend(RouteChange::between(last.map(AsRef::as_ref), view.as_deref()));
                 replace(&mut self.routes, prefix, view);
                 changed = true;
             }
@@ -116,7 +118,7 @@ impl Publisher {
                 changed = true;
             }
         }
-        (changed, changes)
+        (changed, of_routes)
     }
 
     /// Puts the views out, if anything `changed` in them or elsewhere.
@@ -127,23 +129,27 @@ impl Publisher {
         not_ready: Vec<NotReady>,
         changed: bool,
     ) {
+        let libvirt = LibvirtStatus { trust: trust(state.mobility), ..state.health.libvirt.clone() };
         let last = self.snapshots.borrow().clone();
         let same = !changed
             && last.not_ready == not_ready
-            && last.libvirt == state.health.libvirt
+            && last.libvirt == libvirt
             && last.exabgp == state.health.exabgp
             && last.conflicts == *state.conflicts
             && last.host_routes == *state.host_routes_status
             && last.config_status == *state.config_status
             && last.events.last_seq() == history.events.last_seq()
             && Arc::ptr_eq(&last.migrations, history.migrations.all());
-        if same {
+        let tally = state.counting.published(&last.tally);
+        if same && Arc::ptr_eq(&tally, &last.tally) {
             return;
         }
         self.snapshots.send_replace(Arc::new(Snapshot {
-            generation: last.generation + 1,
+            // What was only counted is no change of the state.
+            generation: last.generation + u64::from(!same),
+            tally,
             not_ready,
-            libvirt: state.health.libvirt.clone(),
+            libvirt,
             exabgp: state.health.exabgp.clone(),
             conflicts: Arc::clone(state.conflicts),
             host_routes: Arc::clone(state.host_routes_status),
@@ -207,6 +213,8 @@ impl Publisher {
             state: known.and_then(|known| known.state).map(VmState::name),
             reason: known.and_then(|known| known.state).map(VmState::reason),
             since: known.map(|known| state.clock.stamp(known.since)),
+            cause: known.and_then(|known| cause_view(&known, state.clock)),
+            domain: known.map(|known| known.name.clone()),
             routes,
             last_migration,
             ..VmView::absent(vm)
@@ -221,6 +229,7 @@ pub(super) struct State<'a> {
     pub(super) mobility: &'a Mobility,
     pub(super) plan: &'a Plan,
     pub(super) health: &'a Health,
+    pub(super) counting: &'a Counting,
     pub(super) conflicts: &'a Arc<Conflicts>,
     pub(super) host_routes: Option<&'a HostRoutes>,
     pub(super) host_routes_status: &'a Arc<HostRoutesStatus>,
@@ -312,9 +321,35 @@ fn unmanaged_view(known: &Known<'_>, config: &Config, clock: &Clock) -> VmView {
         state: known.state.map(VmState::name),
         reason: known.state.map(VmState::reason),
         since: Some(clock.stamp(known.since)),
+        cause: cause_view(known, clock),
+        domain: Some(known.name.clone()),
         service_ips: service_ips.unwrap_or_default(),
         routes: Vec::new(),
         last_migration: None,
+    }
+}
+
+/// What made the VM's presence so.
+fn cause_view(known: &Known<'_>, clock: &Clock) -> Option<CauseView> {
+    let (kind, detail) = match known.cause? {
+        Cause::Event(event) => (CauseKind::Event, Some(event.to_string())),
+        Cause::Listed(state) => (CauseKind::Listed, Some(state.to_string())),
+        Cause::Looked(state) => (CauseKind::Looked, Some(state.to_string())),
+        Cause::Vanished => (CauseKind::Vanished, None),
+        Cause::Settled => (CauseKind::Settled, known.told_by.map(|cause| cause.to_string())),
+    };
+    Some(CauseView { kind, detail, at: clock.stamp(known.since) })
+}
+
+const fn trust(mobility: &Mobility) -> LibvirtTrust {
+    if !mobility.is_listed() {
+        LibvirtTrust::Unlisted
+    } else if mobility.is_lapsed() {
+        LibvirtTrust::Lapsed
+    } else if mobility.is_blind() {
+        LibvirtTrust::Blind
+    } else {
+        LibvirtTrust::Full
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use super::history::Fact;
-use super::{Agent, Command, Origin, STOP};
+use super::{Agent, Command, DecidedBy, Origin, STOP};
 use crate::config::{Faults, OnStop};
 use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
@@ -19,6 +19,7 @@ use crate::vm::Presence;
 impl Agent {
     pub(super) fn libvirt(&mut self, report: libvirt::Report) {
         self.changed();
+        self.counting.libvirt(&report);
         match report {
             libvirt::Report::Connected { connection, version, at } => {
                 info!(connection, %version, "libvirt connected");
@@ -38,7 +39,7 @@ impl Agent {
                 if effects.look.contains(&event.uuid) {
                     self.doubted_at.insert(event.uuid, event.at);
                 }
-                self.apply(effects, Some(Origin { event_at: event.at, decided_by: "event" }));
+                self.apply(effects, Some(Origin { event_at: event.at, decided_by: DecidedBy::Event }));
             }
             libvirt::Report::Listed { connection, asked_at, vms } if connection == self.connection => {
                 if self.mobility.is_listed() {
@@ -69,7 +70,10 @@ impl Agent {
                 let effects = self.mobility.looked(uuid, asked_at, sighting);
                 self.publisher.stale_domain(uuid);
                 let event_at = self.doubted_at.remove(&uuid);
-                self.apply(effects, event_at.map(|event_at| Origin { event_at, decided_by: "look" }));
+                self.apply(
+                    effects,
+                    event_at.map(|event_at| Origin { event_at, decided_by: DecidedBy::Look }),
+                );
             }
             libvirt::Report::Devices { connection, uuid } if connection == self.connection => {
                 self.devices_changed(uuid);
@@ -106,6 +110,7 @@ impl Agent {
 
     pub(super) fn exabgp(&mut self, report: exabgp::Report) {
         self.changed();
+        self.counting.exabgp(&report);
         match report {
             exabgp::Report::Ready { version, epoch, table, ledger, at } => {
                 let version_text = version.as_deref().unwrap_or("none");
@@ -136,13 +141,10 @@ impl Agent {
                 // What is found as wanted needs no step by which anyone would learn of it.
                 self.order(Order::Keep(self.plan.announced().cloned().collect()));
                 self.apply(effects, None);
+                self.causes.retain(|prefix, _| !self.plan.is_told(*prefix));
             }
             exabgp::Report::Settled { prefix, outcome, written_at, at } => {
-                if let Some(Origin { event_at, decided_by }) = self.causes.remove(&prefix) {
-                    let micros = written_at.saturating_duration_since(event_at).as_micros();
-                    let event_to_written_us = u64::try_from(micros).unwrap_or(u64::MAX);
-                    debug!(%prefix, event_to_written_us, decided_by, "step written");
-                }
+                self.written(prefix, written_at);
                 if let Outcome::Refused(reason) = &outcome {
                     warn!(%prefix, %reason, "ExaBGP refused a step; it is tried again");
                 }
@@ -189,6 +191,21 @@ impl Agent {
         }
     }
 
+    /// A step was written; says how long after the event that led to it, where there is one.
+    fn written(&mut self, prefix: Prefix, at: Instant) {
+        // A step that was on its way before the event leaves that to the one that comes.
+        let Some(Origin { event_at, decided_by }) =
+            self.causes.get(&prefix).copied().filter(|origin| origin.event_at <= at)
+        else {
+            return;
+        };
+        self.causes.remove(&prefix);
+        let took = at - event_at;
+        self.counting.written(decided_by, took);
+        let event_to_written_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        debug!(%prefix, event_to_written_us, decided_by = decided_by.name(), "step written");
+    }
+
     /// ExaBGP can't be asked, or what it did is unknown.
     fn exabgp_lost(&mut self, reason: String, at: Instant) {
         let exabgp = &mut self.health.exabgp;
@@ -226,6 +243,7 @@ impl Agent {
 
     /// Says what a new configuration would be worth; it takes effect with a restart.
     fn reload(&mut self, judgement: Result<(), Faults>) {
+        self.counting.reloaded(judgement.is_ok());
         match judgement {
             Ok(()) => {
                 self.config_status.errors = Vec::new();

@@ -19,7 +19,7 @@ use crate::chain::Chain;
 use crate::timer::sleep_until;
 
 /// How many operations are carried out before orders and changes have their turn again.
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 1024;
 
 /// How many datagrams of news are taken in at once.
 const GATHERED: usize = 256;
@@ -141,7 +141,8 @@ impl Worker {
                 debug!(looked = looks, operations, took_us, "reconciled with the kernel");
             }
             self.check(&mut sockets.requests).await?;
-            if self.tell().is_err() {
+            // How all stands is worked out anew each time: not between the parts of something large.
+            if !self.more && self.tell().is_err() {
                 return Ok(Over);
             }
         }
@@ -238,6 +239,7 @@ impl Worker {
         let overall = Overall {
             error: self.error.clone().or_else(|| self.reconciler.failure()),
             conflicts: self.reconciler.conflicts(),
+            repairs: self.reconciler.repairs(),
             warnings: self.warnings.clone(),
         };
         if overall != self.overall {

@@ -27,34 +27,50 @@ use crate::snapshot::Snapshot;
 /// How many bytes a page has, apart from what its last entry adds.
 const PAGE: usize = 64 * 1024;
 
-/// A list of the snapshot, in the order of its keys.
-pub(super) trait List: 'static {
-    /// The name of the list in JSON.
+/// Entries of the snapshot, in the order of their keys, in one JSON object.
+pub(super) trait Series: 'static {
+    /// The name of the entries in JSON.
     const FIELD: &'static str;
-    /// The path of an entry, without its key.
-    const ONE: &'static str;
-    /// What is said of a key without an entry.
-    const NONE: &'static str;
+    /// What ends the object behind the last entry.
+    const TAIL: &'static [u8] = b"]}";
     /// What an entry is found by.
     type Key: Unpin + Send;
     /// What is shown of an entry.
-    type Entry: Serialize + ToSchema;
+    type Entry<'a>: Serialize + ToSchema;
 
-    /// The key that a decoded path names; the error says in words why it can't be one.
-    fn key(text: &str) -> Result<Self::Key, String>;
+    /// What begins the object, up to the first entry.
+    fn head(snapshot: &Snapshot) -> serde_json::Result<Vec<u8>> {
+        Ok(format!(r#"{{"generation":{},"{}":["#, snapshot.generation, Self::FIELD).into_bytes())
+    }
 
-    /// The entry of this very key.
-    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry>;
+    /// What stands before an entry.
+    fn label(_: &Self::Key) -> serde_json::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
 
     /// The entries behind `key`, or all of them.
     fn after<'a>(
         snapshot: &'a Snapshot,
         key: Option<&Self::Key>,
-    ) -> impl Iterator<Item = (Self::Key, Self::Entry)> + use<'a, Self>;
+    ) -> impl Iterator<Item = (Self::Key, Self::Entry<'a>)> + use<'a, Self>;
 }
 
-/// `{"generation": n, FIELD: [...]}`
-pub(super) fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
+/// A list of the snapshot, with a path for each entry.
+pub(super) trait List: Series {
+    /// The path of an entry, without its key.
+    const ONE: &'static str;
+    /// What is said of a key without an entry.
+    const NONE: &'static str;
+
+    /// The key that a decoded path names; the error says in words why it can't be one.
+    fn key(text: &str) -> Result<Self::Key, String>;
+
+    /// The entry of this very key.
+    fn find<'a>(snapshot: &'a Snapshot, key: &Self::Key) -> Option<Self::Entry<'a>>;
+}
+
+/// The whole object.
+pub(super) fn list<L: Series>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
     let mut pages = Pages::<L> { snapshot, last: None, progress: Progress::Start };
     let body = match pages.page() {
         Ok(only) if pages.progress == Progress::End => Body::from(only),
@@ -81,21 +97,25 @@ pub(super) fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
 /// What [`list`] answers, for the OpenAPI document.
 pub(super) struct Listed<L>(PhantomData<L>);
 
-impl<L: List> PartialSchema for Listed<L> {
+impl<L: Series> PartialSchema for Listed<L> {
     fn schema() -> RefOr<Schema> {
-        let entries = ArrayBuilder::new().items(Ref::from_schema_name(L::Entry::name()));
+        let entries =
+            ArrayBuilder::new().items(Ref::from_schema_name(<L::Entry<'static> as ToSchema>::name()));
         ObjectBuilder::new().property("generation", u64::schema()).property(L::FIELD, entries).into()
     }
 }
 
-impl<L: List> ToSchema for Listed<L> {
+impl<L: Series> ToSchema for Listed<L> {
     fn name() -> Cow<'static, str> {
-        Cow::Owned(format!("{}List", L::Entry::name()))
+        Cow::Owned(format!("{}List", <L::Entry<'static> as ToSchema>::name()))
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((L::Entry::name().into_owned(), L::Entry::schema()));
-        L::Entry::schemas(schemas);
+        schemas.push((
+            <L::Entry<'static> as ToSchema>::name().into_owned(),
+            <L::Entry<'static> as PartialSchema>::schema(),
+        ));
+        <L::Entry<'static> as ToSchema>::schemas(schemas);
     }
 }
 
@@ -106,45 +126,45 @@ enum Progress {
     End,
 }
 
-struct Pages<L: List> {
+struct Pages<L: Series> {
     snapshot: Arc<Snapshot>,
     /// The last entry that was written.
     last: Option<L::Key>,
     progress: Progress,
 }
 
-impl<L: List> Pages<L> {
+impl<L: Series> Pages<L> {
     fn page(&mut self) -> serde_json::Result<Bytes> {
         let mut page = Vec::with_capacity(PAGE + PAGE / 8);
         if self.progress == Progress::Start {
-            let head = format!(r#"{{"generation":{},"{}":["#, self.snapshot.generation, L::FIELD);
-            page.extend_from_slice(head.as_bytes());
+            page.append(&mut L::head(&self.snapshot)?);
             self.progress = Progress::Entries;
         }
         for (key, entry) in L::after(&self.snapshot, self.last.as_ref()) {
             if self.last.is_some() {
                 page.push(b',');
             }
+            page.append(&mut L::label(&key)?);
             serde_json::to_writer(&mut page, &entry)?;
             self.last = Some(key);
             if page.len() >= PAGE {
                 return Ok(page.into());
             }
         }
-        page.extend_from_slice(b"]}");
+        page.extend_from_slice(L::TAIL);
         self.progress = Progress::End;
         Ok(page.into())
     }
 }
 
 /// The body of a list of several pages.
-struct Paged<L: List> {
+struct Paged<L: Series> {
     /// The page that goes out next.
     ready: Option<Bytes>,
     pages: Pages<L>,
 }
 
-impl<L: List> HttpBody for Paged<L> {
+impl<L: Series> HttpBody for Paged<L> {
     type Data = Bytes;
     type Error = serde_json::Error;
 

@@ -45,6 +45,7 @@ const REFUSALS: [(StatusCode, &str); 3] = [
     servers((url = "/", description = "This host.")),
     tags(
         (name = "state", description = "The state of this host, as of the `generation` that goes with it."),
+        (name = "history", description = "What happened, in this agent's life; numbers begin anew with each."),
         (name = "health", description = "For probes and load balancers; open to all that may connect."),
         (name = "description", description = "This document."),
     ),

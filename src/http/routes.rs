@@ -13,7 +13,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{self, List, Listed};
+use super::list::{self, List, Listed, Series};
 use super::{Snapshots, latest};
 use crate::route::Prefix;
 use crate::snapshot::{RouteView, Snapshot};
@@ -53,20 +53,10 @@ struct Routes;
 
 type RouteList = Listed<Routes>;
 
-impl List for Routes {
+impl Series for Routes {
     const FIELD: &'static str = "routes";
-    const ONE: &'static str = "/api/v1/routes/";
-    const NONE: &'static str = "this host has no route for this very prefix";
     type Key = Prefix;
-    type Entry = Arc<RouteView>;
-
-    fn key(text: &str) -> Result<Self::Key, String> {
-        text.parse().map_err(|rule| format!("the prefix {rule}"))
-    }
-
-    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry> {
-        snapshot.routes.get(key).cloned()
-    }
+    type Entry<'a> = Arc<RouteView>;
 
     fn after<'a>(
         snapshot: &'a Snapshot,
@@ -75,5 +65,18 @@ impl List for Routes {
         let start = prefix.map_or(Bound::Unbounded, Bound::Excluded);
         let routes = snapshot.routes.range::<Prefix, _>((start, Bound::Unbounded));
         routes.map(|(prefix, route)| (*prefix, Arc::clone(route)))
+    }
+}
+
+impl List for Routes {
+    const ONE: &'static str = "/api/v1/routes/";
+    const NONE: &'static str = "this host has no route for this very prefix";
+
+    fn key(text: &str) -> Result<Self::Key, String> {
+        text.parse().map_err(|rule| format!("the prefix {rule}"))
+    }
+
+    fn find<'a>(snapshot: &'a Snapshot, key: &Self::Key) -> Option<Self::Entry<'a>> {
+        snapshot.routes.get(key).cloned()
     }
 }

@@ -1,11 +1,14 @@
 //! The router without a socket: methods, headers, token, lists. `contract.rs` pins the JSON by hand, `paths.rs` has
-//! names and prefixes; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
+//! names and prefixes, `metrics.rs` what is no JSON; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
 
 mod contract;
+mod history;
 mod limits;
 mod listening;
+mod metrics;
 mod paths;
 mod running;
+mod streams;
 
 use std::collections::BTreeSet;
 
@@ -20,7 +23,7 @@ use crate::route::Rung;
 use crate::snapshot::{NotReady, RouteState, RouteView, VmView, sample};
 use crate::vm::Presence;
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 18] = [
     "/api/v1/status",
     "/api/v1/vms",
     "/api/v1/vms/",
@@ -29,8 +32,14 @@ const PATHS: [&str; 12] = [
     "/api/v1/routes/",
     "/api/v1/routes/198.51.100.10",
     "/api/v1/routes/198.51.100.64/28",
+    "/api/v1/migrations",
+    "/api/v1/events",
     "/healthz",
     "/readyz",
+    "/api/v1/explain/web-1",
+    "/api/v1/explain/198.51.100.70",
+    "/api/v1/explain/nobody",
+    "/api/v1/config",
     "/openapi.json",
     "/no/such/path",
 ];
@@ -123,7 +132,9 @@ async fn head_has_the_headers_of_get_and_no_body() {
 #[tokio::test]
 async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
     let router = serving(sample::host());
-    for (path, status) in PATHS.into_iter().zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 404])
+    for (path, status) in PATHS
+        .into_iter()
+        .zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 200, 200, 200, 404, 200, 200, 404])
     {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, status, "{path}");
@@ -184,7 +195,6 @@ async fn unknown_paths_are_not_found() {
         "/api/v1/vms/a/b",
         "/api/v1/vms//",
         "/api/v1/../v1/status",
-        "/metrics",
         "/%",
         "/%ff",
         "/favicon.ico",

@@ -11,7 +11,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::list::{self, List, Listed};
+use super::list::{self, List, Listed, Series};
 use super::{Snapshots, latest};
 use crate::snapshot::{Snapshot, VmView};
 use crate::vm::VmName;
@@ -48,25 +48,28 @@ struct Vms;
 
 type VmList = Listed<Vms>;
 
-impl List for Vms {
+impl Series for Vms {
     const FIELD: &'static str = "vms";
-    const ONE: &'static str = "/api/v1/vms/";
-    const NONE: &'static str = "neither libvirt nor the configuration of this host knows a VM of this name";
     type Key = VmName;
-    type Entry = Arc<VmView>;
-
-    fn key(text: &str) -> Result<Self::Key, String> {
-        Ok(VmName::new(text))
-    }
-
-    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry> {
-        snapshot.vm(key)
-    }
+    type Entry<'a> = Arc<VmView>;
 
     fn after<'a>(
         snapshot: &'a Snapshot,
         name: Option<&VmName>,
     ) -> impl Iterator<Item = (VmName, Arc<VmView>)> + use<'a> {
         snapshot.vms_after(name).map(|vm| (vm.name.clone(), vm))
+    }
+}
+
+impl List for Vms {
+    const ONE: &'static str = "/api/v1/vms/";
+    const NONE: &'static str = "neither libvirt nor the configuration of this host knows a VM of this name";
+
+    fn key(text: &str) -> Result<Self::Key, String> {
+        Ok(VmName::new(text))
+    }
+
+    fn find<'a>(snapshot: &'a Snapshot, key: &Self::Key) -> Option<Self::Entry<'a>> {
+        snapshot.vm(key)
     }
 }

@@ -5,6 +5,9 @@
 //! counts, however late. Phases that concern routes are those of the *last* of the VM's prefixes. Each phase comes once:
 //! the first time counts, and what is acknowledged twice (a repeated withdraw, a repaired announce) is not heard again.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

@@ -3,9 +3,25 @@
 use std::sync::Arc;
 
 use super::{Mobility, Track};
-use crate::config::{Frozen, Vm};
+use crate::config::{self, Frozen, Vm};
 use crate::route::{NextHop, Prefix, Route, Rung};
 use crate::vm::{Presence, VmName};
+
+/// The rung on which a VM of that presence stands, as far as libvirt's word can be relied on; `None`: it has no route.
+pub const fn rung_of(presence: Presence, settings: &config::Mobility) -> Option<Rung> {
+    Some(match presence {
+        Presence::Arrived => Rung::Arrived,
+        Presence::Present => Rung::Active,
+        Presence::Incoming if settings.standby => Rung::Standby,
+        Presence::Incoming | Presence::Absent => return None,
+        Presence::Departing => Rung::Leaving,
+        Presence::Frozen => match settings.frozen {
+            Frozen::Standby => Rung::Standby,
+            Frozen::Active => Rung::Active,
+            Frozen::Withdraw => return None,
+        },
+    })
+}
 
 impl Mobility {
     /// The rung on which a configured VM's routes are to stand; `None`: it has none.
@@ -68,19 +84,7 @@ impl Mobility {
     }
 
     fn rung_of_track(&self, track: &Track) -> Option<Rung> {
-        let mobility = &self.config.mobility;
-        let rung = match track.presence? {
-            Presence::Arrived => Rung::Arrived,
-            Presence::Present => Rung::Active,
-            Presence::Incoming if mobility.standby => Rung::Standby,
-            Presence::Incoming | Presence::Absent => return None,
-            Presence::Departing => Rung::Leaving,
-            Presence::Frozen => match mobility.frozen {
-                Frozen::Standby => Rung::Standby,
-                Frozen::Active => Rung::Active,
-                Frozen::Withdraw => return None,
-            },
-        };
+        let rung = rung_of(track.presence?, &self.config.mobility)?;
         Some(rung.max(self.watch.best_rung(track.informed_at)))
     }
 

@@ -11,8 +11,8 @@ use super::*;
 use crate::config::Vm;
 use crate::snapshot::sample;
 use crate::vm::{
-    LifecycleKind, PausedReason, ResumedDetail, RunningReason, ShutoffReason, StartedDetail, StoppedDetail,
-    SuspendedDetail, UndefinedDetail,
+    LifecycleKind, MigrationDirection, MigrationOutcome, PausedReason, ResumedDetail, RunningReason,
+    ShutoffReason, StartedDetail, StoppedDetail, SuspendedDetail, UndefinedDetail,
 };
 
 const VM: Uuid = Uuid::from_u128(1);
@@ -83,7 +83,7 @@ impl Host {
     }
 
     /// How the last migration stands.
-    fn outcome(&self) -> Option<(crate::vm::MigrationDirection, crate::vm::MigrationOutcome)> {
+    fn outcome(&self) -> Option<(MigrationDirection, MigrationOutcome)> {
         self.last.as_ref().map(|course| (course.direction, course.outcome))
     }
 

@@ -4,14 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{HostRouteState, NotReady, RouteState, Timestamp};
 use crate::exabgp::NeighborState;
 use crate::route::{Prefix, Rung};
-use crate::vm::{MigrationDirection, MigrationOutcome, Presence, Uuid, VmName, as_text};
+use crate::vm::{MigrationDirection, MigrationOutcome, Presence, Uuid, VmName};
 
 /// Something that happened on this host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Event {
     /// Its number in this agent's life, from 1 on, without gaps.
     pub seq: u64,
@@ -29,7 +30,7 @@ pub struct Event {
 }
 
 /// What happened; in JSON the variant is the field `kind`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
     /// A VM's presence changed.
@@ -90,16 +91,17 @@ pub enum What {
     /// A BGP session's state changed.
     Neighbor {
         /// The neighbor's address.
+        #[schema(value_type = String)]
         address: IpAddr,
         /// The neighbor's AS.
         asn: u32,
         /// `down`, `connected` or `up`.
-        #[serde(serialize_with = "as_text")]
         state: NeighborState,
     },
     /// Another host announces a VM that executes here, or no longer does.
     Conflict {
         /// Who offers the other path.
+        #[schema(value_type = String)]
         neighbor: IpAddr,
         /// Whether it does.
         open: bool,
@@ -144,7 +146,7 @@ pub enum What {
 }
 
 /// What became of the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Life {
     /// It has started.
@@ -154,7 +156,7 @@ pub enum Life {
 }
 
 /// What may change in masses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mass {
     /// VMs that a list of libvirt's showed for the first time.

@@ -15,6 +15,8 @@ pub struct HostRoutesStatus {
     pub error: Option<String>,
     /// Routes of others for addresses of VMs that are here.
     pub conflicts: Vec<HostRouteConflict>,
+    /// How often, since this agent started, an address was put back that somebody had taken from the kernel.
+    pub repairs: u64,
     /// What on this host makes migrations stall, each with the remedy.
     pub warnings: Vec<String>,
 }
@@ -48,7 +50,7 @@ pub struct HostRouteView {
 }
 
 /// How far an address is in the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HostRouteState {
     /// The VM's NIC is not known yet, or the kernel has not confirmed it yet.
@@ -62,7 +64,10 @@ pub enum HostRouteState {
 }
 
 impl HostRouteState {
-    /// The name that JSON uses.
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Placed, Self::Transit, Self::Failed];
+
+    /// The name that JSON and metrics use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",

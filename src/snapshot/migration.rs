@@ -45,7 +45,7 @@ pub struct Millis(pub Duration);
 
 impl Serialize for Millis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Whole microseconds first: their thousandth is the double that is written with so few decimals.
-        serializer.serialize_f64((self.0.as_secs_f64() * 1e6).floor() / 1e3)
+        // The thousandth of a whole number is the double that is written with so few decimals.
+        serializer.serialize_f64((self.0.as_secs_f64() * 1e6).round() / 1e3)
     }
 }
