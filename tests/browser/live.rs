@@ -113,7 +113,7 @@ fn an_event_is_on_the_page_soon() {
         &json!([]),
     );
     for round in 0..ROUNDS {
-        let (verb, presence) = if round % 2 == 0 { ("suspend", "frozen") } else { ("resume", "arrived") };
+        let (verb, presence) = if round % 2 == 0 { ("suspend", "frozen") } else { ("resume", "present") };
         host.libvirtd.virsh(&[verb, "web-1"]);
         page.shows("web-1", presence);
         page.until("it was measured", |page| {
