@@ -19,7 +19,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn read(name: &str) -> String {
-    fs::read_to_string(path(name)).unwrap()
+    fs::read_to_string(path(name)).expect("it is in the repository")
 }
 
 /// Runs promtool, which must succeed.
@@ -77,9 +77,9 @@ fn each_alert_says_what_to_do_and_is_tested_both_ways() {
 
 /// Each query of the dashboard, as Grafana fills in its variables.
 fn queries(dashboard: &Value) -> Vec<String> {
-    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let panels = dashboard["panels"].as_array().expect("there are panels").iter();
     let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
-    let annotations = dashboard["annotations"]["list"].as_array().unwrap().iter();
+    let annotations = dashboard["annotations"]["list"].as_array().expect("there are annotations").iter();
     targets
         .chain(annotations)
         .map(|target| target["expr"].as_str().expect("a target has a query"))

@@ -13,7 +13,7 @@ def stands(lab, host, state, vm=VM, device=None, error=None):
         found = [lab.rest(host, f"/api/v1/routes/{address}")[1] for address in lab.topology.vm(vm).addresses.values()]
         kernel = [(route["prefix"], route.get("host_route") or {}) for route in found]
         return all(stand.get("state") == state and device in (None, stand["device"])
-                   and (error is None or error.format(prefix) in stand["error"]) for prefix, stand in kernel) and found
+                   and (error is None or error.format(prefix) in (stand["error"] or "")) for prefix, stand in kernel) and found
     return wait_until(f"the host routes of {vm} on {host} are {state}", there)
 
 
@@ -93,3 +93,21 @@ def answers(lab, address):
     said = lab.namespaces.run(
         lab.topology.clients[0].name, "ping", "-n", "-c3", "-i0.3", "-W1", address, check=False).stdout
     return said.count(" bytes from "), said.lower().count("time to live exceeded") + said.lower().count("hop limit")
+
+
+def test_a_second_interface_that_is_plugged_in_is_told_of_at_once_and_cuts_nobody_off(one_lab):
+    lab = one_lab
+    host, _ = hosts(lab)
+    mac = "52:54:00:00:01:01"
+    with Recording(lab, VM, interval=10) as recording:
+        recording.did("a second interface is plugged in")
+        lab.virsh(host, "attach-interface", VM, "bridge", "br0", "--mac", mac, "--target", "tap-second", "--model", "virtio",
+                  "--live")
+        name_it = "the VM has 2 network interfaces: name the one that serves the address in its key `nic`"
+        assert {route["state"] for route in stands(lab, host, "placed", device="br0", error=name_it)} == {"announced"}
+        assert lab.rest(host, "/readyz")[0] == 503
+        recording.did("and out")
+        lab.virsh(host, "detach-interface", VM, "bridge", "--mac", mac, "--live")
+        lab.ready(host)
+        converged(lab, host)
+    assert found_in(recording) == []

@@ -128,7 +128,6 @@ fn metrics_follow_the_vms_and_promtool_takes_them(version: Version) {
         rest,
         &suspended,
         &[
-            ("roamd_libvirt_looks_total{result=\"answered\"}", 0.0),
             ("roamd_event_to_command_seconds_count{decided_by=\"event\"}", 2.0),
             ("roamd_vms{presence=\"frozen\"}", -1.0),
         ],
@@ -151,11 +150,9 @@ fn metrics_follow_the_vms_and_promtool_takes_them(version: Version) {
             ("roamd_announcements_total{rung=\"arrived\"}", 0.0),
         ],
     );
-    let withdrawals =
-        stopped.get("roamd_withdrawals_total").unwrap() - resumed.get("roamd_withdrawals_total").unwrap();
+    let sent = |metrics: &Metrics| metrics.get("roamd_withdrawals_total").expect("it is always there");
+    let withdrawals = sent(&stopped) - sent(&resumed);
     assert!((1.0..=2.0).contains(&withdrawals), "{withdrawals}");
-    let took = stopped.get("roamd_event_to_command_seconds_sum{decided_by=\"event\"}").unwrap();
-    assert!(took < 60.0, "an old event was timed: {took} s");
     promtool_takes(&lab);
 
     let head = rest.request("HEAD", "/metrics", "localhost").expect("it is answered");

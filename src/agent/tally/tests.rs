@@ -157,8 +157,8 @@ fn refusals_are_counted_and_what_is_only_printed_is_not_acknowledged() {
 
 #[test]
 fn a_session_counts_when_it_comes_up() {
-    let mut counting = Counting::new(false);
     use NeighborState::{Connected, Down, Up};
+    let mut counting = Counting::new(false);
     for (state, sessions) in [(Down, 0), (Connected, 0), (Up, 1), (Up, 1), (Down, 1), (Up, 2)] {
         counting.exabgp(&neighbor(65_101, state));
         assert_eq!(counting.tally.exabgp.sessions.values().sum::<u64>(), sessions, "{state:?}");

@@ -1,7 +1,7 @@
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-use std::time::Duration;
 
 use super::*;
 use crate::snapshot::{MigrationView, Millis, PhaseView, sample};
@@ -134,7 +134,9 @@ proptest! {
     #[test]
     fn each_bucket_has_what_is_at_most_its_bound(micros in vec(0_u64..20_000, 0..50)) {
         let mut histogram = Histogram::new(&BOUNDS);
-        micros.iter().for_each(|micros| histogram.observe(Duration::from_micros(*micros)));
+        for micros in &micros {
+            histogram.observe(Duration::from_micros(*micros));
+        }
         for (bound, count) in histogram.cumulative() {
             let within = micros.iter().filter(|micros| Duration::from_micros(**micros) <= bound).count();
             prop_assert_eq!(count, u64::try_from(within).unwrap());
