@@ -96,7 +96,8 @@ fn an_event_is_on_the_page_soon() {
     page.browser.script(
         "window.spans = [];
          const told = new Map();
-         const text = () => document.querySelector('.rows [role=row] .word')?.textContent;
+         const text = () => [...document.querySelectorAll('.rows [role=row]')]
+           .find((row) => row.children[0].textContent === 'web-1')?.children[1].textContent;
          let last = text();
          new MutationObserver(() => {
            if (text() === last) return;
@@ -112,7 +113,7 @@ fn an_event_is_on_the_page_soon() {
         &json!([]),
     );
     for round in 0..ROUNDS {
-        let (verb, presence) = if round % 2 == 0 { ("suspend", "frozen") } else { ("resume", "arrived") };
+        let (verb, presence) = if round % 2 == 0 { ("suspend", "frozen") } else { ("resume", "present") };
         host.libvirtd.virsh(&[verb, "web-1"]);
         page.shows("web-1", presence);
         page.until("it was measured", |page| {

@@ -167,13 +167,21 @@ impl Driver {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.write_all((head + &body).as_bytes())?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).map(|_| answer)
+            // chromedriver leaves connections open, whatever it is told.
+            let mut answer = BufReader::new(stream);
+            let (mut line, mut length) = (String::new(), 0);
+            while answer.read_line(&mut line)? > 2 {
+                let header = line.to_ascii_lowercase();
+                if let Some(value) = header.strip_prefix("content-length:") {
+                    length = value.trim().parse().map_err(std::io::Error::other)?;
+                }
+                line.clear();
+            }
+            let mut document = vec![0; length];
+            answer.read_exact(&mut document).map(|()| document)
         };
         let answer = exchange().map_err(|error| error.to_string())?;
-        let (_, document) = answer.split_once("\r\n\r\n").ok_or("no HTTP")?;
-        let mut document: Value =
-            serde_json::from_str(document).map_err(|error| format!("{error}: {answer}"))?;
+        let mut document: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
         match document["value"]["error"].as_str() {
             Some(_) => Err(document["value"].to_string()),
             None => Ok(document["value"].take()),
