@@ -25,7 +25,8 @@ function libvirt({ libvirt }) {
 function exabgp({ exabgp }) {
   const value = exabgp.connected ? word("answers", "good") : word("does not answer", "bad");
   const repaired = exabgp.contradictions > 0 && `${count(exabgp.contradictions, "change")} by others put right`;
-  return card(`ExaBGP ${exabgp.version ?? ""}`, value, exabgp.error ?? since(exabgp.since), repaired || `by ${exabgp.transport}`);
+  const details = [exabgp.error ?? since(exabgp.since), repaired || `by ${exabgp.transport}`];
+  return card(`ExaBGP ${exabgp.version ?? ""}`, value, ...details);
 }
 
 /** At most a few cards; more sessions are summed up. */
@@ -50,5 +51,6 @@ function vms({ counts: { vms } }) {
 function routes({ counts: { routes } }) {
   const others = Object.entries(routes).filter(([state, number]) => state !== "announced" && number > 0);
   const announced = element("span", { text: routes.announced.toLocaleString("en") });
-  return card("Routes announced", announced, others.map(([state, number]) => `${number} ${state}`).join(", ") || "all as wanted");
+  const rest = others.map(([state, number]) => `${number} ${state}`).join(", ");
+  return card("Routes announced", announced, rest || "all as wanted");
 }

@@ -27,14 +27,18 @@ export const LISTS = {
       empty: "No VM that is looked for.",
       sorted: { at: 1, down: false },
       columns: [
-        { title: "VM", cell: (vm) => element("a", { href: linkOf(vm.name), tabindex: -1, text: vm.name }), sort: (vm) => vm.name },
+        { title: "VM", cell: (vm) => vmLink(vm.name), sort: (vm) => vm.name },
         { title: "Presence", cell: (vm) => presence(vm.presence), sort: (vm) => ORDER.indexOf(vm.presence) },
         { title: "Rung", cell: (vm) => vm.preference, sort: (vm) => vm.preference ?? "~" },
         { title: "Routes", cell: (vm) => routeWords(vm), sort: (vm) => routesInWords(vm.routes) || "~" },
-        { title: "Addresses", cell: (vm) => vm.service_ips.join(", ") || (vm.managed ? "" : "not managed"), sort: (vm) => vm.service_ips[0] ?? "~" },
+        { title: "Addresses", cell: (vm) => addressWords(vm), sort: (vm) => vm.service_ips[0] ?? "~" },
         { title: "libvirt", cell: (vm) => [vm.state, vm.reason].filter(Boolean).join(", "), sort: (vm) => vm.state ?? "~" },
         { title: "Since", cell: (vm) => time(vm.since), sort: (vm) => vm.since ?? "~" },
-        { title: "Last migration", cell: (vm) => migrationInWords(vm.last_migration), sort: (vm) => vm.last_migration?.started_at ?? "~" },
+        {
+          title: "Last migration",
+          cell: (vm) => migrationInWords(vm.last_migration),
+          sort: (vm) => vm.last_migration?.started_at ?? "~",
+        },
       ],
     }),
     all: (store) => [...store.vms.values()],
@@ -55,7 +59,11 @@ export const LISTS = {
         { title: "VM", cell: (route) => route.vm ?? "no VM", sort: (route) => route.vm ?? "~" },
         { title: "Rung", cell: (route) => route.preference, sort: (route) => route.preference },
         { title: "State", cell: (route) => state(route.state), sort: (route) => route.state },
-        { title: "Host route", cell: (route) => state(route.host_route?.state), sort: (route) => route.host_route?.state ?? "~" },
+        {
+          title: "Host route",
+          cell: (route) => state(route.host_route?.state),
+          sort: (route) => route.host_route?.state ?? "~",
+        },
         { title: "Next hop", cell: (route) => route.next_hop, sort: (route) => route.next_hop },
         { title: "Since", cell: (route) => time(route.since), sort: (route) => route.since },
         { title: "Error", cell: (route) => route.error ?? route.host_route?.error, sort: (route) => route.error ?? "~" },
@@ -112,6 +120,15 @@ export function search(list, items, text) {
     if (list.texts(item).some((part) => part.toLowerCase().includes(wanted))) return true;
     return address !== null && list.prefixes(item).some((prefix) => overlap(parse(prefix), address));
   });
+}
+
+// The table is one stop of the Tab key, its links are none.
+function vmLink(name) {
+  return element("a", { href: linkOf(name), tabindex: -1, text: name });
+}
+
+function addressWords(vm) {
+  return vm.managed ? vm.service_ips.join(", ") : "not managed";
 }
 
 function routeWords(vm) {

@@ -69,7 +69,8 @@ function lost() {
     lostAt = new Date().toISOString();
     say("The connection to the host is lost. What is shown is old.");
   }
-  link(store.status === null ? "no answer, trying again" : `no answer since ${clock(lostAt)}, what is shown is from then`, "bad");
+  const old = `no answer since ${clock(lostAt)}, what is shown is from then`;
+  link(store.status === null ? "no answer, trying again" : old, "bad");
 }
 
 function link(text, kind) {

@@ -33,12 +33,11 @@ export class Store extends EventTarget {
   #round = null;
   #listedAt = -Infinity;
   #generation = 0;
+  /** Events have passed that the stream did not tell. */
+  #missed = true;
 
   /** The first look. */
   async load() {
-    const events = await json("/api/v1/events?limit=500");
-    this.lastSeq = events.last_seq;
-    this.events = events.events.reverse();
     await this.#list();
     setInterval(() => this.#look().catch((error) => this.#failed(error)), LOOK_MS);
   }
@@ -46,10 +45,12 @@ export class Store extends EventTarget {
   /** An event of the stream. */
   take(name, event) {
     if (name === "hello") return this.#hello(event);
-    if (name === "reset") return this.touchAll();
-    this.lastSeq = event.seq;
-    this.events.unshift(event);
-    this.events.length = Math.min(this.events.length, EVENTS);
+    if (name === "reset") return this.#miss();
+    if (event.seq > this.lastSeq) {
+      this.lastSeq = event.seq;
+      this.events.unshift(event);
+      this.events.length = Math.min(this.events.length, EVENTS);
+    }
     if (event.kind === "bulk") this.#all = true;
     else if (event.vm !== null) this.#touched.add(event.vm);
     else if (event.prefix !== null) this.#all ||= !this.#touchOwner(event.prefix);
@@ -72,8 +73,14 @@ export class Store extends EventTarget {
     if (this.status !== null && this.status.started_at !== agent_started_at) {
       // Another life of the agent: its numbers began anew.
       this.events = [];
-      this.touchAll();
+      this.lastSeq = 0;
+      this.#miss();
     }
+  }
+
+  #miss() {
+    this.#missed = true;
+    this.touchAll();
   }
 
   #touchOwner(prefix) {
@@ -136,6 +143,8 @@ export class Store extends EventTarget {
     this.#all = false;
     this.#touched.clear();
     this.#listedAt = performance.now();
+    // First: what happens from here on is told by the stream.
+    if (this.#missed) await this.#listEvents();
     const lists = [json("/api/v1/vms"), json("/api/v1/migrations"), this.#state()];
     const [{ vms, generation }, { migrations }] = await Promise.all(lists);
     this.vms = new Map(vms.map((vm) => [vm.name, vm]));
@@ -143,6 +152,12 @@ export class Store extends EventTarget {
     this.#generation = generation;
     await this.#findStrays();
     this.#changed();
+  }
+
+  async #listEvents() {
+    const { events, last_seq: lastSeq } = await json(`/api/v1/events?limit=${EVENTS}`);
+    Object.assign(this, { events: events.reverse(), lastSeq });
+    this.#missed = false;
   }
 
   /** The status, and why the host is not ready. */

@@ -47,7 +47,6 @@ export class Table {
       this.sorted = { at, down: this.sorted?.at === at && !this.sorted.down };
       this.show(this.items);
     };
-    // Not a stop of the Tab key each: the table is one, and its headings are reached by theirs.
     const button = element("button", { type: "button", text: column.title, onclick: sort });
     return element("div", { role: "columnheader", class: "cell", "aria-sort": "none" }, button);
   }

@@ -36,7 +36,8 @@ export class VmPage {
     const changed = [
       refill(this.facts, vm, facts),
       refill(this.routes, vm?.routes ?? [], (all) => [all.length > 0 ? routes(all) : note("None.")]),
-      refill(this.migrations, migrations, (all) => (all.length > 0 ? all.map(migrationBlock) : [note("None in this agent's life.")])),
+      refill(this.migrations, migrations, (all) =>
+        (all.length > 0 ? all.map(migrationBlock) : [note("None in this agent's life.")])),
       refill(this.events, events, (all) => all.map((event) => element("li", {}, time(event.at), ` ${event.text}`))),
     ];
     if (changed.includes(true)) this.#explain();
