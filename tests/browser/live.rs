@@ -124,7 +124,7 @@ fn an_event_is_on_the_page_soon() {
         serde_json::from_value(page.browser.script("return window.spans", &json!([]))).expect("numbers");
     spans.sort_by(f64::total_cmp);
     let at = |share: usize| spans[(spans.len() - 1) * share / 100];
-    println!("event to browser, {ROUNDS} events: median {:.0} ms, p99 {:.0} ms", at(50), at(99));
+    eprintln!("event to browser, {ROUNDS} events: median {:.0} ms, p99 {:.0} ms", at(50), at(99));
     let soon = Duration::from_secs(10);
     assert!(at(99) < soon.as_secs_f64() * 1e3, "{spans:?}, within {:?}", Instant::now());
 }

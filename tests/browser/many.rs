@@ -79,7 +79,7 @@ fn ten_thousand_vms_are_scrolled_searched_and_sorted_smoothly() {
     };
     let sorted = took("document.querySelector('[role=columnheader] button').click()");
     let memory = page.browser.script("return performance.memory.usedJSHeapSize / 1e6", &json!([]));
-    println!(
+    eprintln!(
         "{COUNT} VMs: {} frames of scrolling, median {:.0} ms, p99 {:.0} ms; sorted in {sorted:.0} ms; {:.0} MB of objects",
         frames.len(),
         at(50),

@@ -47,7 +47,7 @@ export class VmPage {
     let steps;
     try {
       const { summary, chain } = await json(pathOf("explain", this.name));
-      steps = [element("li", { class: "summary", text: summary }), ...chain.map(step)];
+      steps = [element("li", { class: "summary" }, marked(summary)), ...chain.map(step)];
     } catch (error) {
       steps = [element("li", { text: error instanceof Refused ? error.message : "The host does not answer." })];
     }
@@ -60,7 +60,13 @@ function section(title, ...content) {
 }
 
 function step({ step, text }) {
-  return element("li", {}, element("span", { class: "step", text: step.replaceAll("_", " ") }), ` ${text}`);
+  return element("li", {},
+    element("span", { class: "step", text: step.replaceAll("_", " ") }), element("span", {}, marked(text)));
+}
+
+/** What stands between backticks in a sentence are words of the configuration. */
+function marked(text) {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? element("code", { text: part }) : part));
 }
 
 function note(text) {
@@ -77,9 +83,9 @@ function facts(vm) {
     ["Since", time(vm.since) ?? "never seen here"],
     ["Addresses", vm.service_ips.join(", ") || "none"],
     ["UUID", vm.uuid ?? "unknown"],
-    ["Managed", vm.managed ? "yes" : "no: nothing is announced for it"],
+    ["Managed", vm.managed ? null : "no: nothing is announced for it"],
   ];
-  return pairs.map(([term, value]) => element("div", {}, element("dt", { text: term }), element("dd", {}, value)));
+  return pairs.filter(([, value]) => value !== null).map(([term, value]) => element("div", {}, element("dt", { text: term }), element("dd", {}, value)));
 }
 
 function migrationBlock(migration) {
