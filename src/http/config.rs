@@ -1,5 +1,8 @@
 //! `/api/v1/config`: the effective configuration, as YAML that loads to the same one.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, Uri};
@@ -12,8 +15,6 @@ use super::{Snapshots, latest};
 use crate::config::{EffectiveMain, EffectiveVm};
 use crate::snapshot::Snapshot;
 use crate::vm::VmName;
-use std::collections::BTreeMap;
-use std::ops::Bound;
 
 pub(super) fn routes() -> OpenApiRouter<Snapshots> {
     OpenApiRouter::new().routes(routes!(config))

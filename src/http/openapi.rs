@@ -12,7 +12,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Response, StatusCode};
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema as _};
@@ -141,16 +141,42 @@ fn head_of(get: &Operation) -> Operation {
     head
 }
 
-/// Says that every key of an object is always there: what has nothing to say is `null`.
+/// Says that every key of an object is there that may be `null`: nothing is left out for having nothing to say.
 fn require_all(schema: &mut RefOr<Schema>) {
     let RefOr::T(schema) = schema else { return };
     match schema {
-        Schema::Object(object) => object.required = object.properties.keys().cloned().collect(),
+        Schema::Object(object) => {
+            let missing = |(key, schema): &(&String, &RefOr<Schema>)| {
+                !object.required.contains(key) && may_be_null(schema)
+            };
+            let nullable: Vec<_> =
+                object.properties.iter().filter(missing).map(|(key, _)| key.clone()).collect();
+            object.required.extend(nullable);
+        }
         Schema::OneOf(one) => one.items.iter_mut().for_each(require_all),
         Schema::AllOf(all) => all.items.iter_mut().for_each(require_all),
         Schema::AnyOf(any) => any.items.iter_mut().for_each(require_all),
         Schema::Array(_) => {}
         // The enum is open to later versions.
         _ => {}
+    }
+}
+
+/// Whether `null` is one of the schema's types, or of its alternatives.
+fn may_be_null(schema: &RefOr<Schema>) -> bool {
+    let RefOr::T(schema) = schema else { return false };
+    let is_null = |schema_type: &SchemaType| match schema_type {
+        SchemaType::Type(Type::Null) => true,
+        SchemaType::Array(types) => types.contains(&Type::Null),
+        SchemaType::Type(_) | SchemaType::AnyValue => false,
+    };
+    match schema {
+        Schema::Object(object) => is_null(&object.schema_type),
+        Schema::Array(array) => is_null(&array.schema_type),
+        Schema::OneOf(one) => one.items.iter().any(may_be_null),
+        Schema::AnyOf(any) => any.items.iter().any(may_be_null),
+        Schema::AllOf(_) => false,
+        // The enum is open to later versions.
+        _ => false,
     }
 }

@@ -22,8 +22,8 @@ pub struct History {
 }
 
 impl History {
-    /// At least so many are kept, once there were as many: some 5 MB, and on a busy host with a hundred VMs that move every
-    /// hour still a night's worth. What is older goes in pieces of 250.
+    /// At least so many are kept, once there were as many: a migration makes about ten, so they hold a thousand of these, as
+    /// the list of migrations does. What is older goes in pieces of 250.
     pub const KEPT: usize = 10_000;
 
     /// Adds what happened last.

@@ -210,7 +210,10 @@ def report(size, rates, heard, memory, turns):
         row(f"private memory with {title}", "MiB", [f"{value:.1f}"])
     print("\nevent to command, without and with the REST view under full load (wrk and the streams)")
     row("", "", ["without", "with", "ratio"])
-    for title, unit, index, scale in (("suspend called to command read", "ms", 0, 1000), ("callback to bytes written", "us", 1, 1)):
+    for index, (title, unit, scale) in enumerate((
+        ("suspend or resume called to command read", "ms", 1000),
+        ("libvirt's callback to bytes written", "us", 1),
+    )):
         without, under = ([value for turn in figures for value in turn[index]] for figures in turns)
         for rank, a, b in zip(("p50", "p90", "p99"), percentiles(without), percentiles(under)):
             row(f"{title}, {rank}", unit, [f"{a * scale:.2f}", f"{b * scale:.2f}", f"{b / a:.2f}"])

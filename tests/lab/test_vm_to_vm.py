@@ -1,18 +1,19 @@
 """A VM migrates with a long copy: hosts and the VMs on them reach it where it executes, whichever host they are.
 
 The VM in each position, on the source, on the destination and elsewhere, probes by UDP from inside; the hosts and a client by
-ICMP. To the judge they are clients all, and an answer that took longer than a second is none: what goes to a frozen copy waits in
-its tap.
+ICMP. To the judge they are clients all, and an answer that took longer than PATIENCE is none: what goes to a frozen copy waits
+in its tap, and is answered by the guest that it becomes.
 """
 
 from contextlib import contextmanager
 
 from roamlab import kernel
-from roamlab.judge import REACTION
 from roamlab.namespaces import wait_until
 from roamlab.recording import Recording
 from trial import PEERS, SLOWLY, VM, conflicts, converged, found_in, hosts, hurry, on_rung
 
+# Longer than an emulated guest needs on a busy machine, and some seconds shorter than what `reached` takes.
+PATIENCE = 3_000_000_000
 # Some hundred probes a second in all, half of them from emulated guests.
 BESIDE = {"interval": 40, "beside": tuple(PEERS.values()), "peers": tuple(PEERS)}
 # Every kind of entry that roamd sets, as somebody might remove it.
@@ -33,7 +34,7 @@ def in_a_long_copy(lab, source, target, but=()):
         converged(lab, target)
         for peer in PEERS:
             lab.await_answer(peer)
-    assert found_in(recording, but, patience=REACTION) == []
+    assert found_in(recording, but, patience=PATIENCE) == []
 
 
 def own(lab, host):
@@ -54,6 +55,12 @@ def in_main(lab, host, vm=VM):
         host, "ip", kernel.family(prefix), "route", "show", "table", "main", "exact", prefix).stdout}
 
 
+def reached(lab, host):
+    """Whether a host itself reaches the VM at each of its addresses, which it tries for some seconds."""
+    return [lab.namespaces.run(host, "ping", "-n", "-c12", "-i0.3", "-W1", address, check=False).returncode == 0
+            for address in lab.topology.vm(VM).addresses.values()]
+
+
 def test_vms_and_hosts_reach_a_vm_where_it_executes_before_during_and_after_its_migration(three_lab):
     lab = three_lab
     both = set(lab.topology.vm(VM).addresses)
@@ -64,9 +71,10 @@ def test_vms_and_hosts_reach_a_vm_where_it_executes_before_during_and_after_its_
             # The copy is reached from the uplink alone; the host itself sends to where the VM executes.
             assert in_main(lab, source) == both
             assert in_main(lab, target) == set()
+            assert reached(lab, target) == [True, True]
         assert {"h1", "h2", "h3", "web", "db", "app"} < set(recording.timeline.probes)
-        assert in_main(lab, source) == set()
-        assert in_main(lab, target) == both
+        wait_until(f"{source} itself sends elsewhere", lambda source=source: in_main(lab, source) == set())
+        wait_until(f"{target} itself sends to it", lambda target=target: in_main(lab, target) == both)
 
 
 def test_host_routes_that_somebody_flushes_while_a_vm_migrates_are_put_back_on_both_sides(three_lab):
@@ -91,10 +99,9 @@ def test_somebody_elses_route_to_the_copy_draws_what_the_host_and_its_vms_send_a
         recording.wait(source, "ITERATION")
         on_rung(lab, target, "standby")
         recording.did(f"a route of somebody else on {target}")
-        for prefix, address in lab.topology.vm(VM).addresses.items():
+        for prefix in lab.topology.vm(VM).addresses:
             lab.namespaces.run(target, "ip", "route", "add", prefix, "dev", "br0", "proto", "static")
-            # Longer than the judge lets pass.
-            assert lab.namespaces.run(target, "ping", "-n", "-c8", "-i0.3", "-W1", address, check=False).returncode == 1
+        assert reached(lab, target) == [False, False]
         assert conflicts(lab, target) == set(lab.topology.vm(VM).addresses)
         for prefix in lab.topology.vm(VM).addresses:
             lab.namespaces.run(target, "ip", "route", "del", prefix, "dev", "br0", "proto", "static")
@@ -102,7 +109,7 @@ def test_somebody_elses_route_to_the_copy_draws_what_the_host_and_its_vms_send_a
         hurry(lab, source)
         migration.succeed()
         converged(lab, target)
-    found = found_in(recording, patience=REACTION)
+    found = found_in(recording, patience=PATIENCE)
     [peer] = [vm for vm, host in PEERS.items() if host == target]
     for sender in (target, peer):
         assert any(f"no probe of {sender} was answered, and the VM executes on {source}" in text for text in found), found

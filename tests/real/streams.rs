@@ -88,7 +88,7 @@ fn a_thousand_streams_hear_every_event_in_order(version: Version) {
         assert_eq!(heard, (heard[0]..=last).collect::<Vec<_>>());
     }
     let (after, peak) = (resident_kib(pid), peak_resident_kib(pid));
-    println!(
+    eprintln!(
         "resident: {before} KiB, with {STREAMS} streams {opened}, after {last} events {after}, at most {peak}"
     );
     assert!(peak - before < STREAMS as u64 * STREAM_KIB, "{before} KiB to {peak} KiB");

@@ -12,7 +12,7 @@ fn folder() -> PathBuf {
 fn names() -> BTreeSet<String> {
     let names =
         fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name != "tests.rs").collect()
+    names.filter(|name| Path::new(name).extension().is_none_or(|extension| extension != "rs")).collect()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Each link by what must stand in it for an operator: tables over every cell, and one paragraph whole.
 
+mod announcement;
 mod links;
 mod subjects;
 mod words;
@@ -62,6 +63,23 @@ fn assert_reads_well(explanation: &Explanation) {
     }
     let steps: Vec<Step> = explanation.chain.iter().map(|link| link.step).collect();
     assert!(steps.is_sorted(), "{steps:?}");
+}
+
+fn running() -> Snapshot {
+    host_with(Presence::Present, Some(Rung::Active))
+}
+
+#[track_caller]
+fn says(host: &Snapshot, step: Step, words: &str) {
+    let explanation = ask(host, "web");
+    assert_reads_well(&explanation);
+    let said = text(&explanation, step);
+    assert!(said.contains(words), "{said}");
+}
+
+#[track_caller]
+fn sums_up(host: &Snapshot, summary: &str) {
+    assert_eq!(ask(host, "web").summary, summary);
 }
 
 #[test]
