@@ -13,6 +13,7 @@ export class VmPage {
   constructor(name) {
     this.name = name;
     this.facts = element("dl", { class: "facts" });
+    this.summary = element("p", { class: "summary" });
     this.chain = element("ol", { class: "chain" });
     this.routes = element("div");
     this.migrations = element("div");
@@ -20,9 +21,10 @@ export class VmPage {
     this.node = element("article", { class: "vm" },
       element("p", {}, element("a", { href: "#/vms", text: "← all VMs" })),
       element("h2", { id: "vm-name", tabindex: -1, text: name }),
+      this.summary,
       this.facts,
-      section("Why", this.chain),
       section("Migrations", this.migrations),
+      section("Why", this.chain),
       section("Routes", this.routes),
       section("Events", this.events));
   }
@@ -44,14 +46,15 @@ export class VmPage {
   }
 
   async #explain() {
-    let steps;
     try {
       const { summary, chain } = await json(pathOf("explain", this.name));
-      steps = [element("li", { class: "summary" }, marked(summary)), ...chain.map(step)];
+      this.summary.replaceChildren(...marked(summary));
+      this.chain.replaceChildren(...chain.map(step));
     } catch (error) {
-      steps = [element("li", { text: error instanceof Refused ? error.message : "The host does not answer." })];
+      const text = error instanceof Refused ? error.message : "The host does not answer.";
+      this.summary.replaceChildren();
+      this.chain.replaceChildren(element("li", { text }));
     }
-    this.chain.replaceChildren(...steps);
   }
 }
 
