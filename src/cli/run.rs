@@ -31,6 +31,9 @@ const REPORTS: usize = 8_192;
 /// How long a child of ExaBGP, which must not exit, waits before it tries to bind its HTTP address again.
 const BIND_AGAIN: Duration = Duration::from_secs(1);
 
+/// How much nicer than the engine the HTTP thread is: where processors are short an answer may wait, a route may not.
+const BEHIND: i32 = 10;
+
 /// Why the agent could not be put together.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
@@ -157,6 +160,10 @@ fn serve_http(
     let (bound, is_bound) = std::sync::mpsc::channel();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = Builder::new().name("http".to_owned()).spawn(move || {
+        // Of this thread alone (setpriority(2), "C library/kernel differences").
+        if let Err(error) = rustix::process::nice(BEHIND) {
+            warn!(%error, "HTTP can't be given a lower priority than the engine");
+        }
         runtime.block_on(async {
             let mut complained = false;
             let server = loop {
