@@ -57,6 +57,7 @@ use connection::Limits;
 use guard::Guard;
 use host::Names;
 use socket::Bound;
+use stream::Streams;
 pub use token::TokenFile;
 
 /// Where the newest snapshot is found.
@@ -175,7 +176,8 @@ impl Server {
             shutdown.await;
             drop(ending);
         };
-        let router = router(self.guard, snapshots).layer(Extension(feed));
+        let streams = Streams::new(feed, self.limits.streams);
+        let router = router(self.guard, snapshots).layer(Extension(streams));
         tokio::join!(connection::serve(listener, router, &self.limits, shutdown), following);
         Ok(())
     }

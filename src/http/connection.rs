@@ -28,6 +28,8 @@ use super::stall::Stall;
 pub(super) struct Limits {
     /// How many connections are served at a time. One more waits until another ends, or has no request under way.
     pub(super) connections: usize,
+    /// How many of them may be event streams, which last as long as the client likes.
+    pub(super) streams: usize,
     /// How long the head of a request may take, counted from the connection's beginning or the answer before:
     /// an idle connection is closed after as long.
     pub(super) header_read: Duration,
@@ -43,6 +45,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 2_048,
+            streams: 1_536,
             header_read: Duration::from_secs(5),
             header_bytes: 16 * 1024,
             stall: Duration::from_secs(30),

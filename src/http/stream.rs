@@ -11,15 +11,16 @@ mod tests;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri};
 use hyper::body::{Body as HttpBody, Frame};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,11 +35,28 @@ use frames::{Frames, Next};
 /// Where the frames are found.
 pub(super) type Feed = watch::Receiver<Frames>;
 
+/// What all streams share: where the frames are found, and how many streams there may be.
+#[derive(Clone)]
+pub(super) struct Streams {
+    feed: Feed,
+    places: Arc<Semaphore>,
+}
+
+impl Streams {
+    /// At most so many at a time: a stream takes its connection's place for as long as it likes, and some must be left to
+    /// those who only ask.
+    pub(super) fn new(feed: Feed, most: usize) -> Self {
+        Self { feed, places: Arc::new(Semaphore::new(most)) }
+    }
+}
+
 /// How often a stream says that it lives, where nothing happens: far less than the minute after which proxies give up.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 const ALIVE: Bytes = Bytes::from_static(b": alive\n\n");
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("text/event-stream");
+/// In how many seconds a client that found no room may come again: streams end seldom.
+const AGAIN: HeaderValue = HeaderValue::from_static("10");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 pub(super) fn routes() -> OpenApiRouter<Snapshots> {
@@ -63,14 +81,23 @@ pub(super) fn routes() -> OpenApiRouter<Snapshots> {
     responses(
         (status = 200, description = "Without an end.", body = String, content_type = "text/event-stream"),
         (status = 400, description = "The place is no number."),
+        (status = 503, description = "There are as many streams as there may be."),
     ),
 )]
-async fn stream(Extension(feed): Extension<Feed>, headers: HeaderMap, uri: Uri) -> Response<Body> {
+async fn stream(Extension(streams): Extension<Streams>, headers: HeaderMap, uri: Uri) -> Response<Body> {
     let place = match place(&headers, &uri) {
         Ok(place) => place,
         Err(rule) => return problem(StatusCode::BAD_REQUEST, rule, &uri),
     };
-    let mut response = Response::new(Body::new(Stream::new(feed, place, KEEP_ALIVE)));
+    let Ok(room) = streams.places.try_acquire_owned() else {
+        let detail =
+            "there are as many streams as there may be; close one, or ask /api/v1/events again and again";
+        let mut refusal = problem(StatusCode::SERVICE_UNAVAILABLE, detail, &uri);
+        refusal.headers_mut().insert(RETRY_AFTER, AGAIN);
+        return refusal;
+    };
+    let body = Stream { _room: Some(room), ..Stream::new(streams.feed, place, KEEP_ALIVE) };
+    let mut response = Response::new(Body::new(body));
     response.headers_mut().insert(CONTENT_TYPE, MEDIA_TYPE);
     response
 }
@@ -91,6 +118,8 @@ struct Stream {
     place: u64,
     keep_alive: Duration,
     state: State,
+    /// Its place among the streams, held until its end.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 enum State {
@@ -122,7 +151,7 @@ impl Stream {
         let greeting = frames.hello(place);
         let place = place.unwrap_or_else(|| frames.last_seq());
         drop(frames);
-        Self { feed, place, keep_alive, state: State::Greets(greeting) }
+        Self { feed, place, keep_alive, state: State::Greets(greeting), _room: None }
     }
 
     fn wait(&self) -> Pin<Box<dyn Future<Output = Woken> + Send>> {

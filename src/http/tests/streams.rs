@@ -194,3 +194,19 @@ fn a_place_that_is_no_number_is_refused() {
         assert!(answer.contains("application/problem+json"), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn a_stream_that_finds_no_room_is_told_so_and_the_next_finds_that_of_one_that_has_ended() {
+    let (_snapshots, latest) = watch::channel(Arc::new(sample::host()));
+    let (feed, _following) = stream::follow(latest.clone(), std::future::pending());
+    let router = router(open(), latest).layer(Extension(Streams::new(feed, 1)));
+    let request = || Request::builder().uri("/api/v1/events/stream").body(Body::empty()).unwrap();
+    let first = router.clone().oneshot(request()).await.unwrap();
+    assert_eq!(first.status(), 200);
+    let refused = send(&router, request()).await;
+    assert_problem(&refused, 503, "Service Unavailable", "/api/v1/events/stream");
+    assert_eq!(refused.headers["retry-after"], "10");
+    assert_eq!(get(&router, "/healthz").await.status, 200);
+    drop(first);
+    assert_eq!(router.oneshot(request()).await.unwrap().status(), 200);
+}
