@@ -12,12 +12,14 @@ mod load;
 mod marks;
 mod nearest;
 mod path;
+mod place;
 mod raw;
 mod scalar;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod warnings;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use fault::{Fault, Faults};
+pub use fault::{Excerpt, Fault, Faults, Place};
 pub use host_routes::{Gateway, HostRoutes, NicChoices, RouteTable};
 
 use crate::route::{Asn, AttributeOverrides, Ladder, NextHop, Prefix};

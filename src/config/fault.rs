@@ -22,12 +22,46 @@ pub struct Fault {
     pub value: String,
     /// The rule that it breaks, and what to do.
     pub rule: String,
+    /// What it collides with, if it does with something.
+    pub other: Option<Place>,
+    /// What stands there.
+    pub excerpt: Excerpt,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, as given.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// A part of the line in which a fault is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Excerpt {
+    /// From the beginning of the line, or from 80 characters before the fault.
+    pub before: String,
+    /// From the fault to the end of the line, or for 80 characters.
+    pub after: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, key, value, rule } = self;
-        write!(f, "{}:{line}:{column}: {key}: {value}: {rule}", file.display())
+        let Self { file, line, column, key, value, rule, other, excerpt: _ } = self;
+        write!(f, "{}:{line}:{column}: {key}: {value}: {rule}", file.display())?;
+        match other {
+            Some(other) if other.file != *file => write!(f, " (the other one is at {other})"),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
@@ -38,7 +72,7 @@ impl fmt::Display for Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// In the order of file and line, each once. No fault at all is one as well: the caller refuses a file.
+    /// Those of the main file, `file`, first, in the order of files and lines, each once. No fault at all is one as well: the caller refuses a file.
     pub(super) fn new(file: &Path, mut faults: Vec<Fault>) -> Self {
         if faults.is_empty() {
             faults.push(Fault {
@@ -48,9 +82,11 @@ impl Faults {
                 key: KeyPath::default().to_string(),
                 value: "the file".to_owned(),
                 rule: "can't be made sense of; write it in plain YAML".to_owned(),
+                other: None,
+                excerpt: Excerpt::default(),
             });
         }
-        faults.sort();
+        faults.sort_by(|a, b| (a.file != file, a).cmp(&(b.file != file, b)));
         faults.dedup();
         Self(faults)
     }
@@ -100,26 +136,40 @@ pub(super) enum Subject {
 /// A fault whose place in the file is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
+    /// The number of the file, as in [`At::Root`].
+    pub(super) document: usize,
     pub(super) path: KeyPath,
     pub(super) subject: Subject,
     pub(super) value: String,
     pub(super) rule: String,
+    /// What it collides with: the number of its file, and the path there.
+    pub(super) other: Option<(usize, KeyPath)>,
 }
 
 impl Finding {
     /// About the value at `at`, of which `value` is shown unless its spelling is found in the file.
     pub(super) fn value(at: &At<'_>, value: String, rule: impl Into<String>) -> Self {
-        Self { path: at.into(), subject: Subject::Value, value, rule: rule.into() }
+        Self::at(at.document(), at.into(), value, rule)
+    }
+
+    /// As `value`, for a path that is at hand.
+    pub(super) fn at(document: usize, path: KeyPath, value: String, rule: impl Into<String>) -> Self {
+        Self { document, path, subject: Subject::Value, value, rule: rule.into(), other: None }
+    }
+
+    /// The same, with what it collides with.
+    pub(super) fn beside(self, document: usize, path: KeyPath) -> Self {
+        Self { other: Some((document, path)), ..self }
     }
 
     /// About the absence of `at`.
     pub(super) fn missing(at: &At<'_>, rule: impl Into<String>) -> Self {
-        Self { path: at.into(), subject: Subject::Missing, value: "missing".to_owned(), rule: rule.into() }
+        Self { subject: Subject::Missing, ..Self::value(at, "missing".to_owned(), rule) }
     }
 
     /// About the key at `at` as a name.
     pub(super) fn name(at: &At<'_>, name: &str, rule: impl Into<String>) -> Self {
-        Self { path: at.into(), subject: Subject::Name, value: shown(name, true), rule: rule.into() }
+        Self { subject: Subject::Name, ..Self::value(at, shown(name, true), rule) }
     }
 }
 

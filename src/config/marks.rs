@@ -1,8 +1,8 @@
-//! The marked pass: where in the file each fault stands, and what the first parser can't see.
+//! The marked pass: where in the file each fault stands, and what is wrong with the structure.
 //!
-//! Run over the events of a second YAML parser, which has positions, when there is a fault to place or a byte
-//! in the file that may begin something refused. It keeps nothing of the file but the path to the present
-//! event, the keys of the maps on it, and what it is asked for.
+//! Run over the file's events once more when there is a fault to place, or where the first pass has met something odd or
+//! refused. It keeps nothing of the file but the path to the present event, the keys of the maps on it, and what it is
+//! asked for.
 
 mod wanted;
 
@@ -12,10 +12,8 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::fault::{Finding, Placed, Subject, one_line, shown};
 use super::path::{KeyPath, Step};
+use super::yaml::{MAX_DEPTH, in_other_digits};
 use wanted::{Position, Wanted};
-
-/// Deepest nesting of maps and lists; the deepest that any key needs is 6.
-const MAX_DEPTH: usize = 32;
 
 /// Most refusals of one file, so that a file full of aliases is soon done with.
 const MAX_REFUSED: usize = 1000;
@@ -28,38 +26,8 @@ pub(super) struct Marks {
     pub(super) oddities: Vec<Placed>,
     /// What makes the file unfit to be read: aliases, tags, merge keys, several documents, too deep a nesting.
     pub(super) refused: Vec<Placed>,
-    /// Why the second parser did not reach the end of the file.
+    /// Why the parser did not reach the end of the file.
     pub(super) broken: Option<Placed>,
-}
-
-/// Whether something in the text may be refused that the first parser reads without a word.
-pub(super) fn suspicious(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut depth = 0_usize;
-    for (position, &byte) in bytes.iter().enumerate() {
-        match byte {
-            b'&' | b'*' | b'!' => return true,
-            b'<' if bytes.get(position + 1) == Some(&b'<') => return true,
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'+' if begins_value(bytes, position) => return true,
-            b'0' if begins_value(bytes, position)
-                && matches!(bytes.get(position + 1), Some(b'x' | b'o' | b'b')) =>
-            {
-                return true;
-            }
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether a plain value may begin at `position`.
-fn begins_value(bytes: &[u8], position: usize) -> bool {
-    position.checked_sub(1).is_none_or(|before| matches!(bytes[before], b' ' | b'\t' | b'[' | b','))
 }
 
 /// Passes over `text` once: places `findings`, and finds what is wrong with the structure.
@@ -282,8 +250,8 @@ impl Pass {
 
     fn placed(&self, at: Marker, value: String, rule: &str) -> Placed {
         let (line, column) = position(at);
-        let finding = Finding { path: self.path(), subject: Subject::Value, value, rule: rule.to_owned() };
-        Placed { line, column, finding }
+        // The number of the file is for the caller to know.
+        Placed { line, column, finding: Finding::at(0, self.path(), value, rule) }
     }
 
     fn refuse(&mut self, at: Marker, value: String, rule: &str) {
@@ -306,23 +274,4 @@ impl Pass {
 /// Line and column, both from 1.
 fn position(at: Marker) -> Position {
     (at.line(), at.col() + 1)
-}
-
-/// Whether YAML reads it as a number, which it does not look like to everyone: `0x1F`, `0o17`, `0b1`, `+5`.
-fn in_other_digits(text: &str) -> bool {
-    let unsigned = text.strip_prefix('+').unwrap_or(text);
-    let radix = match unsigned.get(..2) {
-        Some("0x") => Some(16),
-        Some("0o") => Some(8),
-        Some("0b") => Some(2),
-        _ => None,
-    };
-    match radix {
-        Some(radix) => unsigned.len() > 2 && unsigned[2..].chars().all(|c| c.is_digit(radix)),
-        None => {
-            unsigned.len() < text.len()
-                && !unsigned.is_empty()
-                && unsigned.bytes().all(|b| b.is_ascii_digit())
-        }
-    }
 }

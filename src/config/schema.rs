@@ -1,9 +1,9 @@
 //! The keys of the file, section by section.
 
-use serde::de::MapAccess;
-
-use super::path::Step;
-use super::raw::{Entries, Leaf, Section, Shaped};
+use super::judge::Fleet;
+use super::path::{At, Step};
+use super::raw::{Entries, Leaf, Read, Section, Shaped, Taken};
+use super::yaml::{Reader, Stopped};
 
 /// A section whose fields are its keys.
 macro_rules! section {
@@ -16,12 +16,13 @@ macro_rules! section {
         impl Section for $name {
             const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
 
-            fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+            fn take(&mut self, key: &str, reader: &mut Reader<'_>, at: &At<'_>) -> Result<Taken, Stopped> {
                 match key {
-                    $(stringify!($field) if self.$field.is_none() => self.$field = Some(map.next_value()?),)*
-                    _ => return Ok(false),
+                    $(stringify!($field) if self.$field.is_some() => return Ok(Taken::Before),)*
+                    $(stringify!($field) => self.$field = Some(Read::read(reader, &at.key(key))?),)*
+                    _ => return Ok(Taken::Unknown),
                 }
-                Ok(true)
+                Ok(Taken::Now)
             }
         }
     };
@@ -37,7 +38,7 @@ section!(File {
     http: Shaped<Http>,
     log: Shaped<Log>,
     vms_dir: Leaf,
-    vms: Entries<Shaped<Vm>>,
+    vms: Fleet,
 });
 
 section!(Libvirt { uri: Leaf, read_write: Leaf, resync: Leaf, lease: Leaf });

@@ -3,6 +3,7 @@
 mod defaults;
 mod faults;
 mod fleet;
+mod folder;
 mod robustness;
 mod schema;
 
@@ -15,7 +16,7 @@ use super::{Config, Faults};
 const LEAST: &str = "exabgp: {transport: print}\nbgp: {local_as: 65101}\n";
 
 fn parse(text: &str) -> Result<Config, Faults> {
-    from_bytes(Path::new("c.yaml"), text.as_bytes())
+    from_bytes(Path::new("c.yaml"), text.as_bytes().to_vec())
 }
 
 #[track_caller]
