@@ -1,22 +1,22 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
-//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it; `child.rs` keeps a child
+//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it; `check.rs` judges a
+//! configuration without running anything; `child.rs` keeps a child
 //! of ExaBGP alive on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own
 //! besides. Stdout carries only what was asked for (commands, faults); logs go to stderr.
 
+mod check;
 mod child;
 mod logging;
 mod relay;
 mod run;
 mod signals;
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::config::Config;
 
 /// How the program ends; part of its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,9 @@ enum Subcommands {
     /// Run the agent
     Run(ConfigFile),
     /// Check the configuration and print every fault
-    Check(ConfigFile),
+    Check(check::Arguments),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema(check::SchemaArguments),
     /// Relay between ExaBGP, which runs this, and the agent
     Relay(relay::Arguments),
 }
@@ -69,7 +71,8 @@ struct ConfigFile {
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Subcommands::Run(file) => run::run(&file.config),
-        Subcommands::Check(file) => check(&file.config),
+        Subcommands::Check(arguments) => check::run(&arguments),
+        Subcommands::Schema(arguments) => check::print_schema(&arguments),
         Subcommands::Relay(arguments) => relay::replace_or_run(&arguments),
     }
     .into()
@@ -80,25 +83,15 @@ pub fn relay_main() -> ExitCode {
     relay::run(&relay::Program::parse().arguments).into()
 }
 
-fn check(path: &Path) -> Exit {
-    let (text, exit) = match Config::load(path) {
-        Ok(config) => {
-            for warning in config.warnings() {
-                complain(&format!("warning: {warning}"));
-            }
-            (format!("{}: {} VMs, no faults", path.display(), config.vms.len()), Exit::Success)
-        }
-        Err(faults) => (faults.to_string(), Exit::Configuration),
-    };
-    // Whoever asked may have stopped listening; the exit code says it all the same.
-    match writeln!(std::io::stdout(), "{text}") {
-        Ok(()) => exit,
-        Err(_) if exit == Exit::Configuration => exit,
-        Err(_) => Exit::Failure,
-    }
+/// Writes a line to stdout.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
 }
 
 /// Writes a line to stderr where no log is set up. A stderr that is gone leaves nobody to tell.
 fn complain(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    drop(writeln!(io::stderr(), "{text}"));
 }

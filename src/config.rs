@@ -5,17 +5,20 @@
 //! done, so that no other module validates anything again.
 
 mod digest;
+mod excerpt;
 mod fault;
 mod host_routes;
+mod input;
 mod judge;
 mod load;
 mod marks;
+mod names;
 mod nearest;
 mod path;
 mod place;
 mod raw;
 mod scalar;
-mod schema;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 mod warnings;

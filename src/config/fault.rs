@@ -3,14 +3,17 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Serialize, Serializer};
+
 use super::path::{At, KeyPath};
 
 /// One fault of a configuration file.
 ///
 /// `Display` is `FILE:LINE:COLUMN: KEY.PATH: VALUE: RULE`, on one line whatever the file holds.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
     /// The file, as given.
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// The line, from 1. What is missing is reported at what should hold it; a fault of the file itself in line 1.
     pub line: usize,
@@ -25,13 +28,15 @@ pub struct Fault {
     /// What it collides with, if it does with something.
     pub other: Option<Place>,
     /// What stands there.
+    #[serde(skip)]
     pub excerpt: Excerpt,
 }
 
 /// A place in a file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
     /// The file, as given.
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// The line, from 1.
     pub line: usize,
@@ -46,6 +51,11 @@ pub struct Excerpt {
     pub before: String,
     /// From the fault to the end of the line, or for 80 characters.
     pub after: String,
+}
+
+/// A path as text, whatever its bytes.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl fmt::Display for Place {
@@ -72,22 +82,28 @@ impl fmt::Display for Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Those of the main file, `file`, first, in the order of files and lines, each once. No fault at all is one as well: the caller refuses a file.
-    pub(super) fn new(file: &Path, mut faults: Vec<Fault>) -> Self {
+    /// Those of the main file, `file`, first, in the order of files and lines, each once, and last how many more there
+    /// are. No fault at all is one as well: the caller refuses a file.
+    pub(super) fn new(file: &Path, mut faults: Vec<Fault>, more: usize) -> Self {
+        let whole = |value: String, rule: &str| Fault {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            key: KeyPath::default().to_string(),
+            value,
+            rule: rule.to_owned(),
+            other: None,
+            excerpt: Excerpt::default(),
+        };
         if faults.is_empty() {
-            faults.push(Fault {
-                file: file.to_owned(),
-                line: 1,
-                column: 1,
-                key: KeyPath::default().to_string(),
-                value: "the file".to_owned(),
-                rule: "can't be made sense of; write it in plain YAML".to_owned(),
-                other: None,
-                excerpt: Excerpt::default(),
-            });
+            let rule = "can't be made sense of; write it in plain YAML";
+            faults.push(whole("the file".to_owned(), rule));
         }
         faults.sort_by(|a, b| (a.file != file, a).cmp(&(b.file != file, b)));
         faults.dedup();
+        if more > 0 {
+            faults.push(whole(format!("{more} more faults"), "mend the others first"));
+        }
         Self(faults)
     }
 
@@ -173,6 +189,49 @@ impl Finding {
     }
 }
 
+/// Most findings of one kind that are kept: more than anybody mends at once.
+pub(super) const MAX_FINDINGS: usize = 10_000;
+
+/// What was found: as much as anybody reads, and how much more there is.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    kept: Vec<Finding>,
+    more: usize,
+}
+
+impl Findings {
+    pub(super) fn push(&mut self, finding: Finding) {
+        if self.kept.len() < MAX_FINDINGS {
+            self.kept.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// As many more that nobody looks at.
+    pub(super) const fn add_more(&mut self, more: usize) {
+        self.more += more;
+    }
+
+    pub(super) fn append(&mut self, other: Self) {
+        other.kept.into_iter().for_each(|finding| self.push(finding));
+        self.more += other.more;
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.kept.len() + self.more
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those that were kept, and how many were not.
+    pub(super) fn into_parts(self) -> (Vec<Finding>, usize) {
+        (self.kept, self.more)
+    }
+}
+
 /// A finding with its place, line and column from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Placed {
@@ -192,14 +251,19 @@ pub(super) fn shown(text: &str, quoted: bool) -> String {
     if quoted { format!("\"{}{more}\"", start.escape_debug()) } else { format!("{}{more}", one_line(start)) }
 }
 
-/// The same text with control characters and line breaks escaped.
+/// Whether a terminal shows the character by itself: not what controls it, directs the text or has no width.
+pub(super) fn is_shown(c: char) -> bool {
+    matches!(c, '\'' | '"' | '\\') || c.escape_debug().count() == 1
+}
+
+/// The same text with everything escaped that breaks the line or is not shown by itself.
 pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            line.extend(c.escape_default());
-        } else {
+        if is_shown(c) {
             line.push(c);
+        } else {
+            line.extend(c.escape_default());
         }
     }
     line

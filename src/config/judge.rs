@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fault::{Finding, Subject};
+use super::fault::{Finding, Findings, Subject};
 use super::nearest::nearest;
 use super::path::{At, KeyPath, Step};
 use super::raw::{Leaf, Section, Shaped};
@@ -25,21 +25,22 @@ use super::{
 };
 use crate::vm::VmName;
 
+pub(super) use attributes::ORIGINS;
 pub(super) use vms::Fleet;
 
-const TRANSPORTS: [(&str, Transport); 3] =
+pub(super) const TRANSPORTS: [(&str, Transport); 3] =
     [("relay", Transport::Relay), ("child", Transport::Child), ("print", Transport::Print)];
-const STOPS: [(&str, OnStop); 2] = [("keep", OnStop::Keep), ("withdraw", OnStop::Withdraw)];
-const FROZEN: [(&str, Frozen); 3] =
+pub(super) const STOPS: [(&str, OnStop); 2] = [("keep", OnStop::Keep), ("withdraw", OnStop::Withdraw)];
+pub(super) const FROZEN: [(&str, Frozen); 3] =
     [("standby", Frozen::Standby), ("active", Frozen::Active), ("withdraw", Frozen::Withdraw)];
-const LEVELS: [(&str, LogLevel); 5] = [
+pub(super) const LEVELS: [(&str, LogLevel); 5] = [
     ("error", LogLevel::Error),
     ("warn", LogLevel::Warn),
     ("info", LogLevel::Info),
     ("debug", LogLevel::Debug),
     ("trace", LogLevel::Trace),
 ];
-const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+pub(super) const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// Everything of a configuration but its source.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ pub(super) struct Parts {
 /// What reading the files has found.
 #[derive(Debug, Default)]
 pub(super) struct SoFar {
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Findings,
     /// Keys that are not known where they stand, each with the number of its file.
     pub(super) unknown: Vec<(usize, KeyPath)>,
     /// No VM is missing because its file could not be read.
@@ -66,7 +67,7 @@ pub(super) struct SoFar {
 }
 
 /// Judges what the files hold: the main one, and the VMs of all of them with the findings so far.
-pub(super) fn judge(file: schema::File, mut fleet: Fleet, so_far: SoFar) -> Result<Parts, Vec<Finding>> {
+pub(super) fn judge(file: schema::File, mut fleet: Fleet, so_far: SoFar) -> Result<Parts, Findings> {
     let mut judge = Judge { findings: so_far.findings };
     for (document, path) in so_far.unknown {
         judge.unknown_key(document, path);
@@ -77,7 +78,7 @@ pub(super) fn judge(file: schema::File, mut fleet: Fleet, so_far: SoFar) -> Resu
     let bgp_at = root.key("bgp");
     let bgp = judge.section(&bgp_at, file.bgp);
     let mark = judge.mark(&bgp_at, &bgp);
-    judge.findings.extend(fleet.findings(mark));
+    judge.findings.append(fleet.findings(mark));
     let bgp = judge.bgp(&bgp_at, bgp, mark, &fleet);
     let longest = if exabgp.lease > libvirt.lease {
         ("exabgp.lease", exabgp.lease)
@@ -101,7 +102,7 @@ pub(super) fn judge(file: schema::File, mut fleet: Fleet, so_far: SoFar) -> Resu
 /// What was found so far.
 #[derive(Debug, Default)]
 struct Judge {
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 impl Judge {

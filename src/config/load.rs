@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::fault::Finding;
+use super::fault::{Finding, Findings};
 use super::judge::{Fleet, Parts, SoFar, judge};
 use super::path::{At, KeyPath};
 use super::place::{self, Document};
@@ -30,9 +30,14 @@ impl Config {
     /// The error holds every fault of the files, among them that one can't be read.
     pub fn load(path: &Path) -> Result<Self, Faults> {
         match read(path, MAX_BYTES) {
-            Ok(bytes) => from_bytes(path, bytes),
-            Err((value, rule)) => Err(Faults::new(path, vec![place::alone(path, value, rule)])),
+            Ok(bytes) => Self::from_bytes(path, bytes),
+            Err((value, rule)) => Err(Faults::new(path, vec![place::alone(path, value, rule)], 0)),
         }
+    }
+
+    /// Judges the bytes of the main file, which came from `path`, and reads those that it names.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Faults> {
+        from_bytes(path, bytes)
     }
 }
 
@@ -54,10 +59,10 @@ fn read(path: &Path, most: usize) -> Result<Vec<u8>, Unreadable> {
 }
 
 /// Judges the bytes of the main file, which came from `path`.
-pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Faults> {
+fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Faults> {
     let sha256 = digest::of_bytes(&bytes);
     let mut left = MAX_BYTES.saturating_sub(bytes.len());
-    let main = Document::new(path, bytes, EMPTY).map_err(|fault| Faults::new(path, vec![*fault]))?;
+    let main = Document::new(path, bytes, EMPTY).map_err(|fault| Faults::new(path, vec![*fault], 0))?;
     let mut reader = Reader::new(main.text());
     let read = reader.document(|reader| Shaped::<schema::File>::read(reader, &At::Root(0)));
     let mut file = match read {
@@ -67,13 +72,17 @@ pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Faults> 
                 Some(Shaped::Other(leaf)) if leaf != Leaf::Null => leaf.shown(),
                 Some(_) | None => COMMENTS.to_owned(),
             };
-            return Err(Faults::new(path, vec![place::alone(path, value, EMPTY.to_owned())]));
+            return Err(Faults::new(path, vec![place::alone(path, value, EMPTY.to_owned())], 0));
         }
-        Err(_) => return Err(Faults::new(path, main.refusals())),
+        Err(_) => {
+            let (faults, more) = main.refusals();
+            return Err(Faults::new(path, faults, more));
+        }
     };
     let unknown = |number: usize, paths: Vec<KeyPath>| paths.into_iter().map(move |path| (number, path));
     let mut odd = vec![reader.odd];
     let mut so_far = SoFar { unknown: unknown(0, reader.unknown).collect(), ..SoFar::default() };
+    so_far.findings.add_more(reader.more_unknown);
     let mut fleet = file.vms.take().unwrap_or_default();
     let files = folder(path, file.vms_dir.take(), &mut so_far.findings);
 
@@ -89,10 +98,13 @@ pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Faults> 
         };
         let mut reader = Reader::new(document.text());
         if fleet.add(&mut reader, documents.len()).is_err() {
-            unusable.extend(document.refusals());
+            let (faults, more) = document.refusals();
+            unusable.extend(faults);
+            so_far.findings.add_more(more);
             continue;
         }
         so_far.unknown.extend(unknown(documents.len(), reader.unknown));
+        so_far.findings.add_more(reader.more_unknown);
         odd.push(reader.odd);
         documents.push(document);
     }
@@ -101,9 +113,9 @@ pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Faults> 
         Ok(parts) if unusable.is_empty() && !odd.contains(&true) => Ok(config(path, sha256, parts)),
         judged => {
             let findings = judged.err().unwrap_or_default();
-            let mut faults = unusable;
-            faults.extend(place::faults(&documents, &odd, findings));
-            Err(Faults::new(path, faults))
+            let (mut faults, more) = place::faults(&documents, &odd, findings);
+            faults.extend(unusable);
+            Err(Faults::new(path, faults, more))
         }
     }
 }
@@ -124,7 +136,7 @@ fn read_more(path: &Path, left: &mut usize) -> Result<Document, Box<Fault>> {
 /// The `*.yaml` files of `vms_dir` in the order of their names' bytes; hidden ones are left out, as a shell does.
 ///
 /// A relative path begins at the folder of the main file, so that a checkout can be judged where it lies.
-fn folder(main: &Path, leaf: Option<Leaf>, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
+fn folder(main: &Path, leaf: Option<Leaf>, findings: &mut Findings) -> Vec<PathBuf> {
     let Some(leaf) = leaf.filter(|leaf| *leaf != Leaf::Null) else { return Vec::new() };
     let root = At::Root(0);
     let at = root.key("vms_dir");

@@ -10,9 +10,10 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use super::fault::{Finding, Placed, Subject, one_line, shown};
+use super::fault::{Finding, MAX_FINDINGS, Placed, Subject, one_line, shown};
+use super::input::{Allowance, MAX_AT_ONCE, Metered, shift};
 use super::path::{KeyPath, Step};
-use super::yaml::{MAX_DEPTH, in_other_digits};
+use super::yaml::{MAX_DEPTH, MAX_VALUES, in_other_digits};
 use wanted::{Position, Wanted};
 
 /// Most refusals of one file, so that a file full of aliases is soon done with.
@@ -24,6 +25,8 @@ pub(super) struct Marks {
     pub(super) placed: Vec<Placed>,
     /// Duplicate keys, and numbers in other than decimal digits: the rest of the file can still be judged.
     pub(super) oddities: Vec<Placed>,
+    /// How many more of these there are.
+    pub(super) more: usize,
     /// What makes the file unfit to be read: aliases, tags, merge keys, several documents, too deep a nesting.
     pub(super) refused: Vec<Placed>,
     /// Why the parser did not reach the end of the file.
@@ -32,11 +35,17 @@ pub(super) struct Marks {
 
 /// Passes over `text` once: places `findings`, and finds what is wrong with the structure.
 pub(super) fn scan(text: &str, findings: Vec<Finding>) -> Marks {
-    let mut pass = Pass::new(&findings);
-    let mut parser = Parser::new_from_str(text);
+    let mut pass = Pass::new(&findings, shift(text));
+    let allowance = Allowance::new();
+    let mut parser = Parser::new(Metered::new(text, allowance.clone()));
     let mut documents = 0_usize;
     let mut broken = None;
     while let Some(next) = parser.next_event() {
+        allowance.renew();
+        if allowance.has_run_out() {
+            pass.refuse_length(next.map_or_else(|error| *error.marker(), |(_, span)| span.start));
+            break;
+        }
         let (event, span) = match next {
             Ok(next) => next,
             Err(error) => {
@@ -64,7 +73,7 @@ pub(super) fn scan(text: &str, findings: Vec<Finding>) -> Marks {
         }
     }
     let placed = findings.into_iter().map(|finding| pass.wanted.place(finding)).collect();
-    Marks { placed, oddities: pass.oddities, refused: pass.refused, broken }
+    Marks { placed, oddities: pass.oddities, more: pass.more, refused: pass.refused, broken }
 }
 
 /// A map or list that has begun and not ended.
@@ -94,16 +103,38 @@ struct Pass {
     frames: Vec<Frame>,
     wanted: Wanted,
     oddities: Vec<Placed>,
+    more: usize,
     refused: Vec<Placed>,
+    values: usize,
+    /// By how many columns the first line is shifted.
+    shift: usize,
 }
 
 impl Pass {
-    fn new(findings: &[Finding]) -> Self {
-        Self { frames: Vec::new(), wanted: Wanted::new(findings), oddities: Vec::new(), refused: Vec::new() }
+    fn new(findings: &[Finding], shift: usize) -> Self {
+        Self {
+            frames: Vec::new(),
+            wanted: Wanted::new(findings),
+            oddities: Vec::new(),
+            more: 0,
+            refused: Vec::new(),
+            values: 0,
+            shift,
+        }
     }
 
     /// Takes one event; `false` when the pass must stop.
     fn event(&mut self, event: Event<'_>, at: Marker) -> bool {
+        let is_node = matches!(
+            event,
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_)
+        );
+        self.values += usize::from(is_node && !self.key_is_due());
+        if self.values > MAX_VALUES {
+            let rule = format!("a file may have at most {MAX_VALUES} values");
+            self.refuse(at, "too many values".to_owned(), &rule);
+            return false;
+        }
         match event {
             Event::Nothing
             | Event::StreamStart
@@ -202,8 +233,8 @@ impl Pass {
             self.refuse(at, "a merge key".to_owned(), "merge keys are not taken; write the keys out");
         } else if let Some(line) = earlier {
             let rule = format!("duplicate key, it stands in line {line} already; remove one of the two");
+            let index = self.oddities.len();
             self.oddity(at, Subject::Key, String::new(), &rule);
-            let index = self.oddities.len() - 1;
             if let Some(Frame { kind: Kind::Map { shows_next, .. }, .. }) = self.frames.last_mut() {
                 *shows_next = Some(index);
             }
@@ -227,8 +258,8 @@ impl Pass {
             }
         };
         let node = self.wanted.child(frame.node?, &step)?;
-        let key_at = key_at.or(own).map_or((1, 1), position);
-        self.wanted.found(node, key_at, own.map_or(key_at, position), spelling);
+        let key_at = key_at.or(own).map_or((1, 1), |at| self.position(at));
+        self.wanted.found(node, key_at, own.map_or(key_at, |at| self.position(at)), spelling);
         Some(node)
     }
 
@@ -249,9 +280,15 @@ impl Pass {
     }
 
     fn placed(&self, at: Marker, value: String, rule: &str) -> Placed {
-        let (line, column) = position(at);
+        let (line, column) = self.position(at);
         // The number of the file is for the caller to know.
         Placed { line, column, finding: Finding::at(0, self.path(), value, rule) }
+    }
+
+    /// Line and column, both from 1.
+    fn position(&self, at: Marker) -> Position {
+        let shift = if at.line() == 1 { self.shift } else { 0 };
+        (at.line(), (at.col() + 1).saturating_sub(shift))
     }
 
     fn refuse(&mut self, at: Marker, value: String, rule: &str) {
@@ -264,14 +301,21 @@ impl Pass {
         self.refuse(at, "nested too deep".to_owned(), &rule);
     }
 
+    fn refuse_length(&mut self, at: Marker) {
+        let rule = format!(
+            "a text, and a list or map in brackets inside of others, may be at most {MAX_AT_ONCE} characters long; write \
+             each item in a line of its own, without brackets"
+        );
+        self.refuse(at, "too long to be read at once".to_owned(), &rule);
+    }
+
     fn oddity(&mut self, at: Marker, subject: Subject, value: String, rule: &str) {
         let mut placed = self.placed(at, value, rule);
         placed.finding.subject = subject;
-        self.oddities.push(placed);
+        if self.oddities.len() < MAX_FINDINGS {
+            self.oddities.push(placed);
+        } else {
+            self.more += 1;
+        }
     }
-}
-
-/// Line and column, both from 1.
-fn position(at: Marker) -> Position {
-    (at.line(), at.col() + 1)
 }

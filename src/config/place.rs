@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Fault;
-use super::fault::{Excerpt, Finding, Place, Placed, Subject};
+use super::fault::{Excerpt, Finding, Findings, Place, Placed, Subject};
 use super::marks::{self, Marks};
 use super::path::{At, KeyPath};
 
@@ -37,15 +37,15 @@ impl Document {
         self.text.strip_prefix(BOM).unwrap_or(&self.text)
     }
 
-    /// Why the pass over the file stopped before its end.
-    pub(super) fn refusals(&self) -> Vec<Fault> {
-        let Marks { mut oddities, refused, broken, .. } = marks::scan(self.text(), Vec::new());
+    /// Why the pass over the file stopped before its end, and how many more faults there are.
+    pub(super) fn refusals(&self) -> (Vec<Fault>, usize) {
+        let Marks { mut oddities, more, refused, broken, .. } = marks::scan(self.text(), Vec::new());
         // Behind something that is refused, the rest may be misread.
         if refused.is_empty() {
             oddities.extend(broken);
         }
         oddities.extend(refused);
-        self.faults(oddities, &HashMap::new())
+        (self.faults(oddities, &HashMap::new()), more)
     }
 
     /// Faults with lines that the file has: what is found at its very end stands behind the last line break.
@@ -70,8 +70,9 @@ impl Document {
 }
 
 /// Findings in their places, with the oddities of each file, which say it better where both are about the same: a
-/// duplicate key was read as nothing, a hexadecimal number as a text.
-pub(super) fn faults(documents: &[Document], odd: &[bool], findings: Vec<Finding>) -> Vec<Fault> {
+/// duplicate key was read as nothing, a hexadecimal number as a text. Also how many more faults there are.
+pub(super) fn faults(documents: &[Document], odd: &[bool], findings: Findings) -> (Vec<Fault>, usize) {
+    let (findings, mut more) = findings.into_parts();
     let mut own: Vec<Vec<Finding>> = documents.iter().map(|_| Vec::new()).collect();
     let mut beside: Vec<Vec<Finding>> = documents.iter().map(|_| Vec::new()).collect();
     for finding in findings {
@@ -93,14 +94,15 @@ pub(super) fn faults(documents: &[Document], odd: &[bool], findings: Vec<Finding
             let place = Place { file: document.path.clone(), line: one.line, column: one.column };
             others.insert((number, one.finding.path), place);
         }
+        more += marks.more;
         placed.push(united(marks));
     }
     let both = documents.iter().zip(placed);
-    both.flat_map(|(document, placed)| document.faults(placed, &others)).collect()
+    (both.flat_map(|(document, placed)| document.faults(placed, &others)).collect(), more)
 }
 
 fn united(marks: Marks) -> Vec<Placed> {
-    let Marks { mut placed, oddities, refused, broken } = marks;
+    let Marks { mut placed, oddities, more: _, refused, broken } = marks;
     let about = |one: &Placed| (one.finding.path.clone(), one.finding.subject);
     let odd: HashSet<(KeyPath, Subject)> = oddities.iter().map(about).collect();
     placed.retain(|one| odd.is_empty() || !odd.contains(&about(one)));
@@ -165,9 +167,10 @@ impl Cursor<'_> {
         }
         let before = &self.begun[..self.begun.len() - self.rest.len()];
         let start = before.char_indices().rev().nth(SHOWN - 1).map_or(0, |(start, _)| start);
-        let line_end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
-        let after = &self.rest[..line_end];
-        let end = after.char_indices().nth(SHOWN).map_or(after.len(), |(end, _)| end);
+        // The line may be long, and hold many faults.
+        let most = self.rest.char_indices().nth(SHOWN).map_or(self.rest.len(), |(end, _)| end);
+        let after = &self.rest[..most];
+        let end = after.find(['\n', '\r']).unwrap_or(most);
         Excerpt { before: before[start..].to_owned(), after: after[..end].to_owned() }
     }
 }

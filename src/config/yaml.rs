@@ -6,13 +6,18 @@
 
 use std::borrow::Cow;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
+use saphyr_parser::{Event, Parser, ScalarStyle};
 
+use super::fault::MAX_FINDINGS;
+use super::input::{Allowance, Metered};
 use super::path::{At, KeyPath};
 use super::raw::Leaf;
 
 /// Deepest nesting of maps and lists; the deepest that any key needs is 6.
 pub(super) const MAX_DEPTH: usize = 32;
+
+/// Most values of a file, lists and maps among them: ten times those of 100,000 VMs with two addresses each.
+pub(super) const MAX_VALUES: usize = 5_000_000;
 
 /// The pass ended before the file did.
 #[derive(Debug)]
@@ -30,17 +35,23 @@ pub(super) enum Node {
 
 /// The pass over one file.
 pub(super) struct Reader<'t> {
-    parser: Parser<'t, StrInput<'t>>,
+    parser: Parser<'t, Metered<'t>>,
+    allowance: Allowance,
     depth: usize,
-    /// Keys that are not known where they stand.
+    values: usize,
+    /// Keys that are not known where they stand, and how many more there are.
     pub(super) unknown: Vec<KeyPath>,
+    pub(super) more_unknown: usize,
     /// There is something that the marked pass has to say: a duplicate key, a number in other than decimal digits.
     pub(super) odd: bool,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { parser: Parser::new_from_str(text), depth: 0, unknown: Vec::new(), odd: false }
+        let allowance = Allowance::new();
+        let parser = Parser::new(Metered::new(text, allowance.clone()));
+        let unknown = Vec::new();
+        Self { parser, allowance, depth: 0, values: 0, unknown, more_unknown: 0, odd: false }
     }
 
     /// The one document of the file, read by `read`; none where there is nothing but comments.
@@ -65,15 +76,21 @@ impl<'t> Reader<'t> {
     }
 
     fn event(&mut self) -> Result<Event<'t>, Stopped> {
-        match self.parser.next_event() {
-            Some(Ok((event, _))) => Ok(event),
-            Some(Err(_)) | None => Err(Stopped),
+        let next = self.parser.next_event();
+        self.allowance.renew();
+        match next {
+            Some(Ok((event, _))) if !self.allowance.has_run_out() => Ok(event),
+            Some(Ok(_) | Err(_)) | None => Err(Stopped),
         }
     }
 
     /// The next value, or how it begins.
     pub(super) fn node(&mut self) -> Result<Node, Stopped> {
         let event = self.event()?;
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(Stopped);
+        }
         let node = if let Event::Scalar(text, style, 0, None) = event {
             return Ok(Node::Leaf(self.leaf(text, style)));
         } else if event == Event::SequenceStart(0, None) {
@@ -107,7 +124,11 @@ impl<'t> Reader<'t> {
 
     /// Notes that the key at `at` is not known.
     pub(super) fn unknown(&mut self, at: &At<'_>) {
-        self.unknown.push(KeyPath::from(at));
+        if self.unknown.len() < MAX_FINDINGS {
+            self.unknown.push(KeyPath::from(at));
+        } else {
+            self.more_unknown += 1;
+        }
     }
 
     fn leaf(&mut self, text: Cow<'t, str>, style: ScalarStyle) -> Leaf {

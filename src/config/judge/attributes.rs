@@ -11,7 +11,7 @@ use crate::config::scalar::{self, Judged, choice};
 use crate::config::schema;
 use crate::route::{AttributeOverrides, Ladder, LargeCommunity, Mark, Origin};
 
-const ORIGINS: [(&str, Origin); 3] =
+pub(in crate::config) const ORIGINS: [(&str, Origin); 3] =
     [("igp", Origin::Igp), ("egp", Origin::Egp), ("incomplete", Origin::Incomplete)];
 
 impl Judge {

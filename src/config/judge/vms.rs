@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::{Judge, attributes};
 use crate::config::Vm;
-use crate::config::fault::Finding;
+use crate::config::fault::{Finding, Findings};
 use crate::config::load::COMMENTS;
 use crate::config::nearest::nearest;
 use crate::config::path::{At, KeyPath, Step};
@@ -184,9 +184,9 @@ impl Fleet {
     }
 
     /// Everything that was found in the VMs by themselves and beside one another; nothing the second time.
-    pub(super) fn findings(&mut self, mark: Option<Mark>) -> Vec<Finding> {
+    pub(super) fn findings(&mut self, mark: Option<Mark>) -> Findings {
         let mut findings = mem::take(&mut self.judge.findings);
-        findings.extend(self.overlaps());
+        findings.append(self.overlaps());
         for given in mem::take(&mut self.large_communities) {
             if let Err(rule) = attributes::not_our_own(given.community, mark) {
                 let (document, path) = self.place(&given.vm, LARGE_COMMUNITIES, given.index);
@@ -198,11 +198,11 @@ impl Fleet {
 
     /// Two prefixes that overlap are nested. Sorted by address and then length, what is inside a prefix follows it,
     /// before anything that is not: one pass finds every prefix that is inside another, each with the innermost of those.
-    fn overlaps(&self) -> Vec<Finding> {
+    fn overlaps(&self) -> Findings {
         let addresses = &self.addresses;
         let mut order: Vec<usize> = (0..addresses.len()).collect();
         order.sort_unstable_by_key(|&place| (addresses[place].prefix, place));
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         // Those that the last one is inside of, and itself.
         let mut covers: Vec<usize> = Vec::new();
         for place in order {
@@ -225,12 +225,15 @@ impl Fleet {
     }
 
     /// Service IPs that `allowed` does not hold whole.
-    pub(super) fn outside(&self, allowed: &[IpNet]) -> Vec<Finding> {
+    pub(super) fn outside(&self, allowed: &[IpNet]) -> Findings {
         let outside =
             |address: &&Address| !allowed.iter().any(|network| network.contains(&address.prefix.network()));
         let rule = "is not inside any of bgp.allowed_prefixes; correct it, or widen these";
-        let found = self.addresses.iter().filter(outside);
-        found.map(|address| self.finding(address, rule.to_owned())).collect()
+        let mut findings = Findings::default();
+        for address in self.addresses.iter().filter(outside) {
+            findings.push(self.finding(address, rule.to_owned()));
+        }
+        findings
     }
 }
 
@@ -309,12 +312,15 @@ fn uuid(leaf: &Leaf) -> Judged<Uuid> {
     if text.len() == 36 { Uuid::parse_str(text).map_err(|_| due.to_owned()) } else { Err(due.to_owned()) }
 }
 
-/// What libvirt takes as the name of a domain, less what would bend a line of text.
+/// What can be the name of a domain: libvirt refuses a line break, and what XML 1.0 can't hold. Other oddities are warned of.
 fn vm_name(name: &str) -> Judged<()> {
-    if name.trim().is_empty() {
-        return Err("a VM's name must not be empty or blank".to_owned());
+    if name.is_empty() {
+        return Err("a VM's name must not be empty".to_owned());
     }
-    if name.chars().any(char::is_control) {
+    if name
+        .chars()
+        .any(|c| matches!(c, '\0'..='\x08' | '\n'..='\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}'))
+    {
         return Err("a VM's name must have no line break, NUL or other control character".to_owned());
     }
     Ok(())
