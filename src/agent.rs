@@ -14,10 +14,12 @@ mod conflicts;
 mod effects;
 mod health;
 mod heartbeat;
+mod history;
 mod host_routes;
 mod kernel;
 mod publish;
 mod reports;
+mod tally;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +34,7 @@ use crate::libvirt;
 use crate::mobility::{Mobility, Transition};
 use crate::plan::Plan;
 use crate::route::Prefix;
-use crate::snapshot::{ConfigStatus, Conflicts, HostRoutesStatus};
+use crate::snapshot::{ConfigStatus, Conflicts, HostRoutesStatus, Life, What};
 use crate::timer::sleep_until;
 use crate::vm::Uuid;
 pub use channels::{Command, Ended, Inputs, Outputs};
@@ -40,9 +42,11 @@ use clock::Clock;
 use conflicts::Offers;
 use health::Health;
 use heartbeat::Heartbeat;
+use history::History;
 use host_routes::HostRoutes;
 pub use publish::first_snapshot;
 use publish::{Publisher, State};
+use tally::Counting;
 
 /// How long after its acknowledgement a withdraw is repeated; half a second is the least that was measured to help.
 const REPEAT: Duration = Duration::from_millis(600);
@@ -106,6 +110,7 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
         agent.follow_up();
         agent.beat();
         if let Some(ended) = agent.ended() {
+            agent.publish();
             return ended;
         }
     }
@@ -123,8 +128,25 @@ enum WokenBy {
 #[derive(Debug, Clone, Copy)]
 struct Origin {
     event_at: Instant,
-    /// Whether the `event` told enough, or it took a `look` at the VM.
-    decided_by: &'static str,
+    decided_by: DecidedBy,
+}
+
+/// What told enough to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DecidedBy {
+    /// The event itself.
+    Event,
+    /// A look at the VM, which the event led to.
+    Look,
+}
+
+impl DecidedBy {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Look => "look",
+        }
+    }
 }
 
 struct Agent {
@@ -133,8 +155,10 @@ struct Agent {
     mobility: Mobility,
     plan: Plan,
     health: Health,
+    history: History,
     clock: Clock,
     publisher: Publisher,
+    counting: Counting,
     offers: Offers,
     /// What is published of them.
     conflicts: Arc<Conflicts>,
@@ -168,13 +192,18 @@ impl Agent {
         let repeat = (config.exabgp.transport != Transport::Print).then_some(REPEAT);
         let config_status = outputs.snapshots.borrow().config_status.clone();
         let host_routes_status = Arc::clone(&outputs.snapshots.borrow().host_routes);
+        let now = Instant::now();
+        let mut history = History::new(now);
+        history.happened(What::Agent { what: Life::Started }, now);
         Self {
             config_status,
             mobility: Mobility::new(Arc::clone(&config), Instant::now()),
             plan: Plan::new(repeat),
             health: Health::new(&config),
+            history,
             clock: Clock::read(),
             publisher: Publisher::new(outputs.snapshots.clone()),
+            counting: Counting::new(config.exabgp.transport == Transport::Print),
             offers: Offers::default(),
             conflicts: Arc::default(),
             host_routes: outputs.host_routes.clone().map(HostRoutes::new),
@@ -202,6 +231,8 @@ impl Agent {
             Some(self.heartbeat.deadline()),
             self.offers.deadline(),
             self.publish_at(),
+            // Where something is to be published anyway, that is when it is looked at.
+            self.history.deadline().filter(|_| self.changed_at.is_none()),
             self.host_routes.as_ref().and_then(HostRoutes::deadline),
             self.stopping,
         ]
@@ -285,19 +316,26 @@ impl Agent {
         let began = Instant::now();
         self.changed_at = None;
         self.clock.correct();
+        self.record();
         let state = State {
             config: &self.config,
             config_status: &self.config_status,
             mobility: &self.mobility,
             plan: &self.plan,
             health: &self.health,
+            counting: &self.counting,
             conflicts: &self.conflicts,
             host_routes: self.host_routes.as_ref(),
             host_routes_status: &self.host_routes_status,
             clock: &self.clock,
             now: began,
         };
-        self.publisher.publish(&state);
+        let (changed, routes) = self.publisher.refresh(&state, &self.history);
+        let not_ready = state.not_ready();
+        self.history.routes(routes, &self.clock, began);
+        self.history.sum_up(&self.clock, began);
+        self.history.readiness(&not_ready, &self.clock, began);
+        self.publisher.put_out(&state, &self.history, not_ready, changed);
         let now = Instant::now();
         self.publish_from = now + PUBLISH.max((now - began) * PUBLISH_REST);
     }

@@ -1,16 +1,19 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
-//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it; `check.rs` judges a
-//! configuration without running anything; `child.rs` keeps a child
-//! of ExaBGP alive on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own
-//! besides. Stdout carries only what was asked for (commands, faults); logs go to stderr.
+//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it, `descriptors.rs` how many files
+//! it may have open; `check.rs` judges a configuration without running anything; `child.rs` keeps a child of ExaBGP alive
+//! on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own besides. `view.rs`
+//! asks a running agent, as any other client of it. Stdout carries only what was asked for (commands, faults); logs go to
+//! stderr.
 
 mod check;
 mod child;
+mod descriptors;
 mod logging;
 mod relay;
 mod run;
 mod signals;
+mod view;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -56,6 +59,10 @@ enum Subcommands {
     Check(check::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema(check::SchemaArguments),
+    /// Show this host's VMs and routes; fails when it is not ready
+    Status(view::Status),
+    /// Say why a VM or an address is announced as it is
+    Explain(view::Explain),
     /// Relay between ExaBGP, which runs this, and the agent
     Relay(relay::Arguments),
 }
@@ -73,6 +80,8 @@ pub fn main() -> ExitCode {
         Subcommands::Run(file) => run::run(&file.config),
         Subcommands::Check(arguments) => check::run(&arguments),
         Subcommands::Schema(arguments) => check::print_schema(&arguments),
+        Subcommands::Status(arguments) => view::status(&arguments),
+        Subcommands::Explain(arguments) => view::explain(&arguments),
         Subcommands::Relay(arguments) => relay::replace_or_run(&arguments),
     }
     .into()

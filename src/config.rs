@@ -4,7 +4,10 @@
 //! library. What leaves it is complete: every default filled in, every address canonical, every cross-check
 //! done, so that no other module validates anything again.
 
+#[macro_use]
+mod choices;
 mod digest;
+mod effective;
 mod excerpt;
 mod fault;
 mod host_routes;
@@ -31,7 +34,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::Serialize;
+use utoipa::ToSchema;
 
+pub use effective::{EffectiveMain, EffectiveVm};
 pub use fault::{Excerpt, Fault, Faults, Place};
 pub use host_routes::{Gateway, HostRoutes, NicChoices, RouteTable};
 
@@ -76,51 +82,60 @@ pub struct Source {
 }
 
 /// `libvirt`: where VMs are watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Libvirt {
     /// Any libvirt URI.
     pub uri: String,
     /// Open a connection that may change VMs; roamd itself never does.
     pub read_write: bool,
     /// How often everything is listed, as a safety net under the events.
+    #[serde(serialize_with = "effective::duration")]
+    #[schema(value_type = String)]
     pub resync: Duration,
     /// How long libvirt may be unreachable before routes fall to `unsure`.
+    #[serde(serialize_with = "effective::duration")]
+    #[schema(value_type = String)]
     pub lease: Duration,
 }
 
 /// `exabgp`: how routes are made known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Exabgp {
     /// The way to ExaBGP.
     pub transport: Transport,
     /// Where `roamd relay` connects.
+    #[schema(value_type = String)]
     pub socket: PathBuf,
     /// Group that may connect.
     pub socket_group: Option<String>,
     /// How long the relay waits for a heartbeat before it announces the last wills.
+    #[serde(serialize_with = "effective::duration")]
+    #[schema(value_type = String)]
     pub lease: Duration,
     /// What becomes of the routes when the agent is stopped.
     pub on_stop: OnStop,
 }
 
-/// `exabgp.transport`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// Through `roamd relay`, ExaBGP's API process.
-    Relay,
-    /// The agent is itself ExaBGP's API process.
-    Child,
-    /// Commands go to stdout and nothing is expected back.
-    Print,
+choices! {
+    /// `exabgp.transport`
+    Transport {
+        /// Through `roamd relay`, ExaBGP's API process.
+        Relay = "relay",
+        /// The agent is itself ExaBGP's API process.
+        Child = "child",
+        /// Commands go to stdout and nothing is expected back.
+        Print = "print",
+    }
 }
 
-/// `exabgp.on_stop`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnStop {
-    /// Routes stay, under the lease.
-    Keep,
-    /// Routes are withdrawn first.
-    Withdraw,
+choices! {
+    /// `exabgp.on_stop`
+    OnStop {
+        /// Routes stay, under the lease.
+        Keep = "keep",
+        /// Routes are withdrawn first.
+        Withdraw = "withdraw",
+    }
 }
 
 /// `bgp`: what is announced, and to whom.
@@ -145,35 +160,41 @@ pub struct Bgp {
 }
 
 /// `mobility`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Mobility {
     /// Announce a frozen copy that is being filled here on the rung `standby`.
     pub standby: bool,
     /// How long a VM that began to execute here stays on the rung `arrived`.
+    #[serde(serialize_with = "effective::duration")]
+    #[schema(value_type = String)]
     pub settle: Duration,
     /// What becomes of a VM that stands still.
     pub frozen: Frozen,
 }
 
-/// `mobility.frozen`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frozen {
-    /// Its route stands on the rung `standby`.
-    Standby,
-    /// Its route stays on the rung `active`.
-    Active,
-    /// It has no route.
-    Withdraw,
+choices! {
+    /// `mobility.frozen`
+    Frozen {
+        /// Its route stands on the rung `standby`.
+        Standby = "standby",
+        /// Its route stays on the rung `active`.
+        Active = "active",
+        /// It has no route.
+        Withdraw = "withdraw",
+    }
 }
 
 /// `http`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Http {
     /// Where the REST view is served.
+    #[schema(value_type = String)]
     pub listen: Listen,
     /// File with the bearer token; there is one whenever `listen` reaches beyond loopback.
+    #[schema(value_type = Option<String>)]
     pub token_file: Option<PathBuf>,
     /// Further `Host` headers to accept, lower case, without port.
+    #[schema(value_type = Vec<String>)]
     pub hosts: BTreeSet<String>,
 }
 
@@ -187,7 +208,7 @@ pub enum Listen {
 }
 
 /// `log`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Log {
     /// The least important level that is written.
     pub level: LogLevel,
@@ -195,28 +216,30 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-/// `log.level`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// A person must act.
-    Error,
-    /// Would wake someone at three in the morning.
-    Warn,
-    /// What an operator reads the next day.
-    Info,
-    /// Each decision.
-    Debug,
-    /// Each line that is exchanged.
-    Trace,
+choices! {
+    /// `log.level`
+    LogLevel {
+        /// A person must act.
+        Error = "error",
+        /// Would wake someone at three in the morning.
+        Warn = "warn",
+        /// What an operator reads the next day.
+        Info = "info",
+        /// Each decision.
+        Debug = "debug",
+        /// Each line that is exchanged.
+        Trace = "trace",
+    }
 }
 
-/// `log.format`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+choices! {
+    /// `log.format`
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
 }
 
 /// A VM of the fleet.

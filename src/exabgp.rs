@@ -32,7 +32,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use utoipa::ToSchema;
 
 use crate::config::{Config, Transport};
 use crate::plan::Step;
@@ -260,7 +262,8 @@ pub struct Neighbor {
 }
 
 /// State of a BGP session in ExaBGP's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum NeighborState {
     /// No session.
     Down,

@@ -133,6 +133,8 @@ pub struct Overall {
     pub error: Option<String>,
     /// Routes of others for the addresses of VMs that are here.
     pub conflicts: Vec<Conflict>,
+    /// How often an address was found to be missing that was in place before.
+    pub repairs: u64,
     /// What on this host makes migrations stall, with the remedy.
     pub warnings: Vec<String>,
 }

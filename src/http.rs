@@ -4,24 +4,36 @@
 //! snapshots, so it runs on a thread and runtime of its own and answers while everything else hangs. It changes
 //! nothing and asks nobody.
 //!
-//! `socket.rs` and `connection.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
+//! `socket.rs`, `connection.rs` and `place.rs` are the shell: what a client may take up is bounded. `guard.rs` with `host.rs`
 //! and `token.rs` is what every request must pass; `answer.rs` and `list.rs` are what every answer is made of.
-//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `health.rs`.
+//! Each path has a file: `status.rs`, `vms.rs`, `routes.rs`, `explain.rs`, `config.rs`, `migrations.rs`, `events.rs`,
+//! `stream.rs`, `health.rs`, `metrics.rs`; `openapi.rs` has the document that is made of their annotations, `dashboard.rs`
+//! the page on top of them.
 //!
 //! Errors are problem documents (RFC 9457), but for a head of a request that is no HTTP or too large: hyper
 //! answers that by itself, with an empty 400, 414 or 431.
 
 mod answer;
+mod config;
 mod connection;
+mod dashboard;
+mod events;
+mod explain;
 mod guard;
 mod health;
 mod host;
 mod list;
+mod metrics;
+mod migrations;
+mod openapi;
 mod path;
+mod place;
+mod query;
 mod routes;
 mod socket;
 mod stall;
 mod status;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -33,20 +45,19 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
-use tokio::sync::watch;
+use axum::{Extension, Router};
+use tokio::sync::{oneshot, watch};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{Http, Listen};
 use crate::snapshot::Snapshot;
 use connection::Limits;
 use guard::Guard;
 use host::Names;
-use routes::Routes;
 use socket::Bound;
-use token::Token;
-use vms::Vms;
+pub use token::TokenFile;
 
 /// Where the newest snapshot is found.
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
@@ -124,9 +135,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the socket and reads the token. `host` is this host's name, one that the `Host` header may have.
-    pub async fn bind(config: &Http, host: &str) -> Result<Self, BindError> {
-        let token = config.token_file.as_deref().map(Token::read).transpose()?;
+    /// Binds the socket and reads the token, which `token` may be told to read again. `host` is this host's name, one
+    /// that the `Host` header may have.
+    pub async fn bind(config: &Http, host: &str, token: Arc<TokenFile>) -> Result<Self, BindError> {
+        if let Some(path) = &config.token_file {
+            token.open(path)?;
+        }
         let names = match &config.listen {
             Listen::Tcp(_) => Some(Names::new(host, &config.hosts)),
             Listen::Unix(_) => None,
@@ -154,18 +168,38 @@ impl Server {
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let listener = self.bound.listen()?;
-        connection::serve(listener, router(self.guard, snapshots), &self.limits, shutdown).await;
+        let (ending, ended) = oneshot::channel::<()>();
+        // The sender is never used, only dropped.
+        let (feed, following) = stream::follow(snapshots.clone(), async { drop(ended.await) });
+        let shutdown = async {
+            shutdown.await;
+            drop(ending);
+        };
+        let router = router(self.guard, snapshots).layer(Extension(feed));
+        tokio::join!(connection::serve(listener, router, &self.limits, shutdown), following);
         Ok(())
     }
 }
 
+/// Every path, with its place in the OpenAPI document.
+fn paths() -> OpenApiRouter<Snapshots> {
+    openapi::routes()
+        .merge(status::routes())
+        .merge(vms::routes())
+        .merge(routes::routes())
+        .merge(migrations::routes())
+        .merge(events::routes())
+        .merge(stream::routes())
+        .merge(explain::routes())
+        .merge(config::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
+}
+
 /// Every path, behind the guard.
 fn router(guard: Guard, snapshots: Snapshots) -> Router {
-    Router::new()
-        .merge(status::routes())
-        .merge(list::routes::<Vms>())
-        .merge(list::routes::<Routes>())
-        .merge(health::routes())
+    Router::from(paths())
+        .merge(dashboard::routes())
         .fallback(async |uri: Uri| answer::not_found("there is nothing at this path", &uri))
         .layer(from_fn_with_state(Arc::new(guard), guard::admit))
         .with_state(snapshots)

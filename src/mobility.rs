@@ -9,12 +9,13 @@
 //! - `identity.rs`: which configured VM a domain is.
 //! - `desired.rs`: presence to rung to routes; `watch.rs`: how far libvirt's word can be relied on.
 //! - `known.rs`: what the published view may see.
-//! - `migration.rs`: which changes of presence are a migration.
+//! - `migration.rs`: which changes of presence are a migration; `course.rs`: the phases that each goes through.
 //!
 //! An event decides by its own arguments where they suffice, and asks for a look where they don't. A list or
 //! a look never overrules an event that is newer than the question. So events in any order, a lost event, an
 //! overflow and a restart all end in the same place as a list that is taken last.
 
+mod course;
 mod desired;
 mod identity;
 mod known;
@@ -27,13 +28,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use course::{Course, Courses, Stand};
+pub use desired::rung_of;
 pub use known::Known;
-pub use migration::Migration;
+pub use migration::{Move, Turn};
 pub use track::Cause;
 
 use crate::config::Config;
 use crate::route::{Prefix, Rung};
-use crate::vm::{Lifecycle, Presence, Sighting, Uuid, VmName, VmState};
+use crate::vm::{Lifecycle, MigrationDirection, Presence, Sighting, Uuid, VmName, VmState};
 use track::{Found, Track};
 use watch::{Silence, Watch};
 
@@ -45,7 +48,8 @@ pub struct Mobility {
     owners: BTreeMap<Prefix, VmName>,
     tracks: BTreeMap<Uuid, Track>,
     claims: BTreeMap<VmName, BTreeSet<Uuid>>,
-    migrations: BTreeMap<VmName, Migration>,
+    /// The migrations that run.
+    migrations: BTreeMap<Uuid, MigrationDirection>,
     /// ExaBGP's table as the first look at it in this agent's life found it.
     found: BTreeMap<Prefix, Rung>,
     table_known: bool,
@@ -63,6 +67,8 @@ pub struct Effects {
     pub list: bool,
     /// What changed, for logs and history.
     pub transitions: Vec<Transition>,
+    /// What it means for migrations, for history.
+    pub moves: Vec<Move>,
 }
 
 /// A VM's presence changed.
@@ -340,13 +346,18 @@ impl Mobility {
         let Some(track) = self.tracks.get(&uuid) else { return };
         let (Some(after), name) = (track.presence, track.name.clone()) else { return };
         let vm = self.vm_of(uuid, &name).map(|vm| vm.name.clone());
-        if let Some(vm) = &vm {
-            let running = self.migrations.get(vm);
-            if let Some(migration) = migration::after(running, cause, before, after, at) {
-                self.migrations.insert(vm.clone(), migration);
+        let running = self.migrations.get(&uuid).copied();
+        if let Some(turn) = migration::turn(running, cause, before, after) {
+            match turn {
+                Turn::Begins(direction, _) => drop(self.migrations.insert(uuid, direction)),
+                Turn::Ends(..) | Turn::Passed(..) | Turn::Behind => drop(self.migrations.remove(&uuid)),
             }
+            effects.moves.push(Move { uuid, name: name.clone(), vm: vm.clone(), turn, at });
         }
         if before != Some(after) {
+            if let Some(track) = self.tracks.get_mut(&uuid) {
+                track.changed_by(cause);
+            }
             effects.touched.extend(vm.clone());
             effects.transitions.push(Transition { uuid, name, vm, from: before, to: after, cause, at });
         }

@@ -289,6 +289,11 @@ impl Plan {
             && !self.entries.values().any(Entry::is_unsettled)
     }
 
+    /// The step for `prefix` that is not settled.
+    pub fn open(&self, prefix: Prefix) -> Option<&Step> {
+        self.entries.get(&prefix)?.open.as_ref()
+    }
+
     /// How far ExaBGP is with the route for `prefix`.
     pub fn progress(&self, prefix: Prefix) -> Option<Progress<'_>> {
         self.entries.get(&prefix).map(Entry::progress)

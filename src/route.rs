@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use attributes::{AttributeOverrides, Attributes, Origin};
 pub use community::{Community, CommunityError, ExtendedCommunity, ExtendedKind, LargeCommunity};
@@ -46,7 +47,7 @@ impl fmt::Display for Asn {
 }
 
 /// The step of the ladder of preferences on which a route stands; the smaller, the better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
     /// The VM began to execute here a short time ago: beats any route left behind elsewhere.

@@ -52,6 +52,7 @@ macro_rules! every {
 }
 
 mod event;
+mod migration;
 pub mod nic;
 mod state;
 
@@ -63,16 +64,18 @@ pub use event::{
     CrashedDetail, DefinedDetail, LifecycleKind, PmSuspendedDetail, ResumedDetail, ShutdownDetail,
     StartedDetail, StoppedDetail, SuspendedDetail, UndefinedDetail,
 };
+pub use migration::MigrationPhase;
 use serde::{Serialize, Serializer};
 pub use state::{
     CrashedReason, PausedReason, PlainReason, RunningReason, ShutdownReason, ShutoffReason, VmState,
 };
+use utoipa::ToSchema;
 pub use uuid::Uuid;
 
 /// The name of a VM: a key of `vms` in the configuration, compared byte by byte with libvirt's domain name.
 ///
 /// Any string is allowed, because libvirt allows nearly any: what shows a name must escape it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct VmName(Arc<str>);
 
@@ -136,7 +139,7 @@ pub enum MigrationRole {
 }
 
 /// Which way a migration goes, seen from this host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationDirection {
     /// To this host.
@@ -145,8 +148,21 @@ pub enum MigrationDirection {
     Out,
 }
 
+impl MigrationDirection {
+    /// Either of them.
+    pub const ALL: [Self; 2] = [Self::In, Self::Out];
+
+    /// The name that JSON and metrics use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
 /// How a migration went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationOutcome {
     /// It goes on.
@@ -157,8 +173,19 @@ pub enum MigrationOutcome {
     Failed,
 }
 
+impl MigrationOutcome {
+    /// The name that JSON and metrics use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// How far a VM is on this host: what is known from libvirt, reduced to what decides its route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Began to execute here less than `mobility.settle` ago.

@@ -43,7 +43,8 @@ NETWORK = """
 LEGEND = """
 Time is in ms since virsh began. `SUSPENDED/MIGRATED` is an event of libvirt's; `roamd: departing ⇒ leaving` is what
 roamd makes of it: the VM's presence on this host, and the rung on which its route is announced (best first: arrived,
-active, unsure, standby, leaving); `▶ h1: leaving` is BGP's update as it reaches tor.
+active, unsure, standby, leaving); `▶ h1: leaving` is BGP's update as it reaches tor. `host route` is what roamd has set in
+the host's kernel: while the VM only arrives or leaves, packets from the uplink alone go to it, and wait in its tap.
 """
 
 LOOK_AROUND = """
@@ -54,6 +55,7 @@ The lab stays up, with {vm} on {host}. To look around:
   tests/lab/lab --name {name} on client ping -i 0.2 {address}
   tests/lab/lab --name {name} on tor birdc -s {path}/tor/bird.sock show route all
   tests/lab/lab --name {name} on {host} virsh list
+  tests/lab/lab --name {name} on {host} ip route show table all proto 82
   curl -s --unix-socket {path}/{host}/run/roamd/http.sock http://localhost/api/v1/vms/{vm}
   tail -f {path}/{host}/roamd.log
 
@@ -122,7 +124,7 @@ def show(lab, number, of, source, target):
 @contextmanager
 def lab_up(name, roamd, keep):
     """A lab that ends with this program, however that ends, unless it is to be kept."""
-    lab = Lab.up(name, Options(roamd=str(roamd)), ends_with_caller=not keep)
+    lab = Lab.up(name, Options(roamd=str(roamd), long_queues=True), ends_with_caller=not keep)
     try:
         yield lab
     except BaseException as error:

@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use tracing::debug;
 
+use super::history::Fact;
 use super::{Agent, Origin, reports};
 use crate::config::Transport;
 use crate::exabgp::Order;
 use crate::libvirt::Request;
 use crate::mobility::Effects;
-use crate::plan::{Progress, Step};
+use crate::plan::Step;
 use crate::route::Prefix;
 
 impl Agent {
@@ -20,17 +21,27 @@ impl Agent {
         }
         self.want(&effects);
         if let Some(origin) = origin {
-            let unsettled =
-                |prefix: &Prefix| !matches!(self.plan.progress(*prefix), None | Some(Progress::Announced(_)));
-            let caused: Vec<Prefix> = self.prefixes_of(&effects).into_iter().filter(unsettled).collect();
-            self.causes.extend(caused.into_iter().map(|prefix| (prefix, origin)));
+            for prefix in self.prefixes_of(&effects) {
+                // A withdraw that is only to be repeated goes back to an event of long ago.
+                if self.plan.is_told(prefix) {
+                    self.causes.remove(&prefix);
+                } else {
+                    self.causes.insert(prefix, origin);
+                }
+            }
         }
         self.send();
         self.looks.extend(effects.look);
         if effects.list {
             (self.outputs.ask)(Request::List);
         }
-        self.transitions.extend(effects.transitions);
+        for told in effects.moves {
+            self.history.note(Fact::Moved(told));
+        }
+        for transition in effects.transitions {
+            self.history.note(Fact::Changed(transition.clone()));
+            self.transitions.push(transition);
+        }
         self.note_settled(Instant::now());
     }
 
@@ -42,11 +53,28 @@ impl Agent {
         self.follow_up_host_routes();
         for transition in std::mem::take(&mut self.transitions) {
             self.publisher.stale_domain(transition.uuid);
+            self.counting.changed(&transition);
             reports::log(&transition);
         }
+        self.record();
         self.judge_offers();
+        if self.history.deadline().is_some_and(|at| at <= Instant::now()) {
+            self.changed();
+        }
         if self.publish_at().is_some_and(|at| at <= Instant::now()) {
             self.publish();
+        }
+    }
+
+    /// Makes history of what was noted.
+    pub(super) fn record(&mut self) {
+        for migration in self.history.record(&self.mobility, &self.clock) {
+            self.counting.migration(&migration);
+            // Of a VM that is not configured only libvirt tells, and what it tells makes its view stale.
+            if self.config.vms.contains_key(&migration.vm) {
+                self.publisher.stale_vm(&migration.vm);
+            }
+            self.changed();
         }
     }
 
@@ -93,6 +121,7 @@ impl Agent {
             }
             self.publisher.stale_prefix(step.prefix());
         }
+        self.counting.ordered(&steps);
         self.order(Order::Do(steps));
     }
 

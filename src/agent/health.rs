@@ -7,7 +7,7 @@ use super::clock::Clock;
 use crate::config::{Config, Transport};
 use crate::exabgp::{Neighbor, NeighborState};
 use crate::mobility::Mobility;
-use crate::snapshot::{ExabgpStatus, LibvirtStatus, NeighborView, NotReady};
+use crate::snapshot::{ExabgpStatus, LibvirtStatus, LibvirtTrust, NeighborView, NotReady};
 
 /// Whether libvirt lists its domains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +51,10 @@ impl Health {
                 since: None,
                 version: None,
                 error: None,
+                trust: LibvirtTrust::Unlisted,
             },
             exabgp: ExabgpStatus {
-                transport: match config.exabgp.transport {
-                    Transport::Relay => "relay",
-                    Transport::Child => "child",
-                    Transport::Print => "print",
-                },
+                transport: config.exabgp.transport.name(),
                 connected: false,
                 since: None,
                 version: None,
@@ -86,6 +83,12 @@ impl Health {
     /// The neighbors that came up since the last call.
     pub(super) fn take_owed(&mut self) -> BTreeSet<IpAddr> {
         std::mem::take(&mut self.owed)
+    }
+
+    /// Whether that is how the neighbor's session stands already.
+    pub(super) fn has(&self, neighbor: &Neighbor) -> bool {
+        let last = self.neighbors.get(&neighbor.address);
+        last.is_some_and(|last| (last.state, last.asn) == (neighbor.state, neighbor.asn))
     }
 
     /// Takes in a neighbor's state; says whether its session has just come up.

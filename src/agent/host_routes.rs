@@ -74,7 +74,7 @@ impl HostRoutes {
             faults: BTreeMap::new(),
             stands: BTreeMap::new(),
             free: BTreeSet::new(),
-            overall: Overall { error: None, conflicts: Vec::new(), warnings: Vec::new() },
+            overall: Overall { error: None, conflicts: Vec::new(), repairs: 0, warnings: Vec::new() },
             complete: false,
             asks: BTreeSet::new(),
             clearing: false,

@@ -8,14 +8,16 @@ use tokio::sync::watch;
 
 use super::clock::Clock;
 use super::health::{Health, Lists};
+use super::history::{History, RouteChange};
 use super::host_routes::HostRoutes;
+use super::tally::Counting;
 use crate::config::Config;
-use crate::mobility::{Known, Mobility};
+use crate::mobility::{Cause, Known, Mobility};
 use crate::plan::{Hold, Plan, Progress};
 use crate::route::{Prefix, Route};
 use crate::snapshot::{
-    ConfigStatus, Conflicts, HostRouteView, HostRoutesStatus, MigrationView, RouteState, RouteView, Snapshot,
-    VmView, service_ip_text,
+    self, CauseKind, CauseView, ConfigStatus, Conflicts, HostRouteView, HostRoutesStatus, LibvirtStatus,
+    LibvirtTrust, NotReady, RouteState, RouteView, Snapshot, VmView, service_ip_text,
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
@@ -38,6 +40,7 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         not_ready: health.not_ready(config, Lists::NoneYet, false),
         libvirt: health.libvirt,
         exabgp: health.exabgp,
+        tally: Arc::default(),
         conflicts: Arc::default(),
         host_routes: Arc::new(HostRoutesStatus {
             enabled: config.host_routes.is_some(),
@@ -45,6 +48,8 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         }),
         vms: BTreeMap::new(),
         routes: BTreeMap::new(),
+        events: snapshot::History::default(),
+        migrations: Arc::default(),
     }
 }
 
@@ -89,62 +94,75 @@ impl Publisher {
         self.stale_prefixes.insert(prefix);
     }
 
-    /// Brings the views up to date and puts them out, if anything changed.
-    pub(super) fn publish(&mut self, state: &State<'_>) {
-        let mut changed = false;
+    /// Brings the views up to date; says whether any has changed, and what has become of routes.
+    pub(super) fn refresh(&mut self, state: &State<'_>, history: &History) -> (bool, Vec<RouteChange>) {
+        let (mut changed, mut of_routes) = (false, Vec::new());
         for prefix in std::mem::take(&mut self.stale_prefixes) {
             let last = self.routes.get(&prefix);
             let view = state.route_view(prefix, last);
             if view.as_ref() != last {
                 // A route that was only found in ExaBGP's table names no VM, and is shown with its own all the same.
                 self.stale_vms.extend(state.mobility.owner(prefix).cloned());
+                of_routes.extend(RouteChange::between(last.map(AsRef::as_ref), view.as_deref()));
                 replace(&mut self.routes, prefix, view);
                 changed = true;
             }
         }
         for uuid in std::mem::take(&mut self.stale_domains) {
-            changed |= self.refresh_domain(uuid, state);
+            changed |= self.refresh_domain(uuid, state, history);
         }
         for vm in std::mem::take(&mut self.stale_vms) {
-            let view = self.managed_view(&vm, state);
+            let view = self.managed_view(&vm, state, history);
             if view.as_ref() != self.vms.get(&vm) {
                 replace(&mut self.vms, vm, view);
                 changed = true;
             }
         }
-        self.put_out(state, changed);
+        (changed, of_routes)
     }
 
-    fn put_out(&self, state: &State<'_>, changed: bool) {
-        let settled = state.plan.is_settled();
-        let mut not_ready = state.health.not_ready(state.config, Lists::of(state.mobility), settled);
-        not_ready.extend(state.host_routes.and_then(|host_routes| host_routes.not_ready(state.mobility)));
+    /// Puts the views out, if anything `changed` in them or elsewhere.
+    pub(super) fn put_out(
+        &self,
+        state: &State<'_>,
+        history: &History,
+        not_ready: Vec<NotReady>,
+        changed: bool,
+    ) {
+        let libvirt = LibvirtStatus { trust: trust(state.mobility), ..state.health.libvirt.clone() };
         let last = self.snapshots.borrow().clone();
         let same = !changed
             && last.not_ready == not_ready
-            && last.libvirt == state.health.libvirt
+            && last.libvirt == libvirt
             && last.exabgp == state.health.exabgp
             && last.conflicts == *state.conflicts
             && last.host_routes == *state.host_routes_status
-            && last.config_status == *state.config_status;
-        if same {
+            && last.config_status == *state.config_status
+            && last.events.last_seq() == history.events.last_seq()
+            && Arc::ptr_eq(&last.migrations, history.migrations.all());
+        let tally = state.counting.published(&last.tally);
+        if same && Arc::ptr_eq(&tally, &last.tally) {
             return;
         }
         self.snapshots.send_replace(Arc::new(Snapshot {
-            generation: last.generation + 1,
+            // What was only counted is no change of the state.
+            generation: last.generation + u64::from(!same),
+            tally,
             not_ready,
-            libvirt: state.health.libvirt.clone(),
+            libvirt,
             exabgp: state.health.exabgp.clone(),
             conflicts: Arc::clone(state.conflicts),
             host_routes: Arc::clone(state.host_routes_status),
             config_status: state.config_status.clone(),
             vms: self.vms.clone(),
             routes: self.routes.clone(),
+            events: history.events.clone(),
+            migrations: Arc::clone(history.migrations.all()),
             ..(*last).clone()
         }));
     }
 
-    fn refresh_domain(&mut self, uuid: Uuid, state: &State<'_>) -> bool {
+    fn refresh_domain(&mut self, uuid: Uuid, state: &State<'_>, history: &History) -> bool {
         let known = state.mobility.known_domain(uuid);
         let key = known.filter(|known| known.vm.is_none()).map(|known| known.name.clone());
         let mut changed = false;
@@ -159,7 +177,9 @@ impl Publisher {
         } else if let Some(key) = key
             && state.mobility.known_vm(&key).is_none()
         {
-            let view = Arc::new(unmanaged_view(&known, state.config, state.clock));
+            let last_migration = history.migrations.of(&key);
+            let view = unmanaged_view(&known, state.config, state.clock);
+            let view = Arc::new(VmView { last_migration, ..view });
             self.unmanaged.insert(uuid, key.clone());
             if self.vms.get(&key) != Some(&view) {
                 self.vms.insert(key, view);
@@ -170,12 +190,12 @@ impl Publisher {
     }
 
     /// `None` when it is not here and has no route: the snapshot knows it from the configuration.
-    fn managed_view(&self, name: &VmName, state: &State<'_>) -> Option<Arc<VmView>> {
+    fn managed_view(&self, name: &VmName, state: &State<'_>, history: &History) -> Option<Arc<VmView>> {
         let vm = state.config.vms.get(name)?;
         let routes: Vec<Arc<RouteView>> =
             vm.service_ips.iter().filter_map(|prefix| self.routes.get(prefix)).cloned().collect();
         let known = state.mobility.known_vm(name);
-        let last_migration = state.mobility.last_migration(name);
+        let last_migration = history.migrations.of(name);
         if known.is_none() {
             // A domain of that name that may not use the addresses is shown in its place.
             let shown = self.vms.get(name).filter(|view| !view.managed);
@@ -193,12 +213,10 @@ impl Publisher {
             state: known.and_then(|known| known.state).map(VmState::name),
             reason: known.and_then(|known| known.state).map(VmState::reason),
             since: known.map(|known| state.clock.stamp(known.since)),
+            cause: known.and_then(|known| cause_view(&known, state.clock)),
+            domain: known.map(|known| known.name.clone()),
             routes,
-            last_migration: last_migration.map(|migration| MigrationView {
-                direction: migration.direction,
-                started_at: state.clock.stamp(migration.started_at),
-                outcome: migration.outcome,
-            }),
+            last_migration,
             ..VmView::absent(vm)
         }))
     }
@@ -211,6 +229,7 @@ pub(super) struct State<'a> {
     pub(super) mobility: &'a Mobility,
     pub(super) plan: &'a Plan,
     pub(super) health: &'a Health,
+    pub(super) counting: &'a Counting,
     pub(super) conflicts: &'a Arc<Conflicts>,
     pub(super) host_routes: Option<&'a HostRoutes>,
     pub(super) host_routes_status: &'a Arc<HostRoutesStatus>,
@@ -219,6 +238,14 @@ pub(super) struct State<'a> {
 }
 
 impl State<'_> {
+    /// Why the agent is not ready; empty: it is.
+    pub(super) fn not_ready(&self) -> Vec<NotReady> {
+        let settled = self.plan.is_settled();
+        let mut not_ready = self.health.not_ready(self.config, Lists::of(self.mobility), settled);
+        not_ready.extend(self.host_routes.and_then(|host_routes| host_routes.not_ready(self.mobility)));
+        not_ready
+    }
+
     /// Why a route that is wanted was not sent.
     fn held_back(&self, prefix: Prefix, host_route: Option<&HostRouteView>) -> Option<String> {
         if self.host_routes?.hold(prefix) == Hold::Free {
@@ -294,9 +321,35 @@ fn unmanaged_view(known: &Known<'_>, config: &Config, clock: &Clock) -> VmView {
         state: known.state.map(VmState::name),
         reason: known.state.map(VmState::reason),
         since: Some(clock.stamp(known.since)),
+        cause: cause_view(known, clock),
+        domain: Some(known.name.clone()),
         service_ips: service_ips.unwrap_or_default(),
         routes: Vec::new(),
         last_migration: None,
+    }
+}
+
+/// What made the VM's presence so.
+fn cause_view(known: &Known<'_>, clock: &Clock) -> Option<CauseView> {
+    let (kind, detail) = match known.cause? {
+        Cause::Event(event) => (CauseKind::Event, Some(event.to_string())),
+        Cause::Listed(state) => (CauseKind::Listed, Some(state.to_string())),
+        Cause::Looked(state) => (CauseKind::Looked, Some(state.to_string())),
+        Cause::Vanished => (CauseKind::Vanished, None),
+        Cause::Settled => (CauseKind::Settled, known.told_by.map(|cause| cause.to_string())),
+    };
+    Some(CauseView { kind, detail, at: clock.stamp(known.since) })
+}
+
+const fn trust(mobility: &Mobility) -> LibvirtTrust {
+    if !mobility.is_listed() {
+        LibvirtTrust::Unlisted
+    } else if mobility.is_lapsed() {
+        LibvirtTrust::Lapsed
+    } else if mobility.is_blind() {
+        LibvirtTrust::Blind
+    } else {
+        LibvirtTrust::Full
     }
 }
 

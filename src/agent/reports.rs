@@ -5,18 +5,21 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::{Agent, Command, Origin, STOP};
+use super::history::Fact;
+use super::{Agent, Command, DecidedBy, Origin, STOP};
 use crate::config::{Faults, OnStop};
 use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
 use crate::mobility::{Cause, Transition};
-use crate::plan::Outcome;
+use crate::plan::{Outcome, Step};
 use crate::route::Prefix;
+use crate::snapshot::{Life, What};
 use crate::vm::Presence;
 
 impl Agent {
     pub(super) fn libvirt(&mut self, report: libvirt::Report) {
         self.changed();
+        self.counting.libvirt(&report);
         match report {
             libvirt::Report::Connected { connection, version, at } => {
                 info!(connection, %version, "libvirt connected");
@@ -26,6 +29,7 @@ impl Agent {
                 self.health.libvirt.version = Some(version);
                 self.health.libvirt.error = None;
                 self.health.libvirt.since = Some(self.clock.stamp(at));
+                self.history.happened(What::Libvirt { connected: true, error: None }, at);
                 self.doubt_nics();
             }
             libvirt::Report::Event { connection, event } if connection == self.connection => {
@@ -35,7 +39,7 @@ impl Agent {
                 if effects.look.contains(&event.uuid) {
                     self.doubted_at.insert(event.uuid, event.at);
                 }
-                self.apply(effects, Some(Origin { event_at: event.at, decided_by: "event" }));
+                self.apply(effects, Some(Origin { event_at: event.at, decided_by: DecidedBy::Event }));
             }
             libvirt::Report::Listed { connection, asked_at, vms } if connection == self.connection => {
                 if self.mobility.is_listed() {
@@ -66,7 +70,10 @@ impl Agent {
                 let effects = self.mobility.looked(uuid, asked_at, sighting);
                 self.publisher.stale_domain(uuid);
                 let event_at = self.doubted_at.remove(&uuid);
-                self.apply(effects, event_at.map(|event_at| Origin { event_at, decided_by: "look" }));
+                self.apply(
+                    effects,
+                    event_at.map(|event_at| Origin { event_at, decided_by: DecidedBy::Look }),
+                );
             }
             libvirt::Report::Devices { connection, uuid } if connection == self.connection => {
                 self.devices_changed(uuid);
@@ -81,6 +88,8 @@ impl Agent {
             libvirt::Report::Disconnected { error, at } => {
                 if self.health.libvirt.connected || self.health.libvirt.error.as_ref() != Some(&error) {
                     warn!(%error, "libvirt is not reachable: its lease begins to run out");
+                    let error = Some(error.clone());
+                    self.history.happened(What::Libvirt { connected: false, error }, at);
                 }
                 if self.health.libvirt.connected || self.health.libvirt.since.is_none() {
                     self.health.libvirt.since = Some(self.clock.stamp(at));
@@ -101,12 +110,17 @@ impl Agent {
 
     pub(super) fn exabgp(&mut self, report: exabgp::Report) {
         self.changed();
+        self.counting.exabgp(&report);
         match report {
             exabgp::Report::Ready { version, epoch, table, ledger, at } => {
                 let version_text = version.as_deref().unwrap_or("none");
                 info!(version = version_text, routes_found = table.len(), "ExaBGP answers");
                 if !self.health.exabgp.connected {
                     self.health.exabgp.since = Some(self.clock.stamp(at));
+                }
+                if !self.health.exabgp.connected || self.health.exabgp.epoch != epoch {
+                    let (version, epoch) = (version.clone(), epoch.clone());
+                    self.history.happened(What::Exabgp { connected: true, version, epoch, error: None }, at);
                 }
                 self.health.exabgp.connected = true;
                 self.health.exabgp.version = version;
@@ -127,15 +141,21 @@ impl Agent {
                 // What is found as wanted needs no step by which anyone would learn of it.
                 self.order(Order::Keep(self.plan.announced().cloned().collect()));
                 self.apply(effects, None);
+                self.causes.retain(|prefix, _| !self.plan.is_told(*prefix));
             }
             exabgp::Report::Settled { prefix, outcome, written_at, at } => {
-                if let Some(Origin { event_at, decided_by }) = self.causes.remove(&prefix) {
-                    let micros = written_at.saturating_duration_since(event_at).as_micros();
-                    let event_to_written_us = u64::try_from(micros).unwrap_or(u64::MAX);
-                    debug!(%prefix, event_to_written_us, decided_by, "step written");
-                }
+                self.written(prefix, written_at);
                 if let Outcome::Refused(reason) = &outcome {
                     warn!(%prefix, %reason, "ExaBGP refused a step; it is tried again");
+                }
+                if outcome == Outcome::Acknowledged
+                    && let Some(step) = self.plan.open(prefix)
+                {
+                    let stand = match step {
+                        Step::Announce(route) => Some(route.rung),
+                        Step::Withdraw { .. } => None,
+                    };
+                    self.history.note(Fact::Settled { prefix, stand, written_at, at });
                 }
                 self.plan.settled(prefix, outcome, at);
                 self.publisher.stale_prefix(prefix);
@@ -144,28 +164,22 @@ impl Agent {
             }
             exabgp::Report::InDoubt { reason } => {
                 warn!(%reason, "what ExaBGP did is unknown: its table is read again");
-                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
-                    self.health.exabgp.since = Some(self.clock.stamp(Instant::now()));
-                }
-                self.health.exabgp.connected = false;
-                self.health.exabgp.error = Some(reason);
-                self.plan.in_doubt();
+                self.exabgp_lost(reason, Instant::now());
             }
             exabgp::Report::Lost { reason, at } => {
                 warn!(%reason, "ExaBGP is not reachable: its routes stay, under the relay's lease");
-                if self.health.exabgp.connected || self.health.exabgp.since.is_none() {
-                    self.health.exabgp.since = Some(self.clock.stamp(at));
-                }
-                self.health.exabgp.connected = false;
-                self.health.exabgp.error = Some(reason);
+                self.exabgp_lost(reason, at);
                 // What neighbors take back meanwhile is missed.
                 self.offers.forget();
-                self.plan.in_doubt();
             }
             exabgp::Report::Neighbor(neighbor) => {
                 info!(neighbor = %neighbor.address, asn = neighbor.asn, state = %neighbor.state, "BGP session");
                 if neighbor.state != NeighborState::Up {
                     self.offers.down(neighbor.address);
+                }
+                if !self.health.has(&neighbor) {
+                    let (address, asn, state) = (neighbor.address, neighbor.asn, neighbor.state);
+                    self.history.happened(What::Neighbor { address, asn, state }, neighbor.at);
                 }
                 if self.health.neighbor(neighbor, &self.clock) {
                     self.plan.session_up(Instant::now());
@@ -177,6 +191,37 @@ impl Agent {
         }
     }
 
+    /// A step was written; says how long after the event that led to it, where there is one.
+    fn written(&mut self, prefix: Prefix, at: Instant) {
+        // A step that was on its way before the event leaves that to the one that comes.
+        let Some(Origin { event_at, decided_by }) =
+            self.causes.get(&prefix).copied().filter(|origin| origin.event_at <= at)
+        else {
+            return;
+        };
+        self.causes.remove(&prefix);
+        let took = at - event_at;
+        self.counting.written(decided_by, took);
+        let event_to_written_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        debug!(%prefix, event_to_written_us, decided_by = decided_by.name(), "step written");
+    }
+
+    /// ExaBGP can't be asked, or what it did is unknown.
+    fn exabgp_lost(&mut self, reason: String, at: Instant) {
+        let exabgp = &mut self.health.exabgp;
+        if exabgp.connected || exabgp.since.is_none() {
+            exabgp.since = Some(self.clock.stamp(at));
+        }
+        if exabgp.connected || exabgp.error.as_ref() != Some(&reason) {
+            let (version, epoch) = (exabgp.version.clone(), exabgp.epoch.clone());
+            let error = Some(reason.clone());
+            self.history.happened(What::Exabgp { connected: false, version, epoch, error }, at);
+        }
+        exabgp.connected = false;
+        exabgp.error = Some(reason);
+        self.plan.in_doubt();
+    }
+
     pub(super) fn command(&mut self, command: Command) {
         self.changed();
         match command {
@@ -184,6 +229,7 @@ impl Agent {
             Command::Stop => {
                 let on_stop = self.config.exabgp.on_stop;
                 info!(?on_stop, "stopping");
+                self.history.happened(What::Agent { what: Life::Stopping }, Instant::now());
                 let withdraw = on_stop == OnStop::Withdraw && self.health.exabgp.connected;
                 self.stopping = Some(Instant::now() + if withdraw { STOP } else { Duration::ZERO });
                 if withdraw {
@@ -197,6 +243,7 @@ impl Agent {
 
     /// Says what a new configuration would be worth; it takes effect with a restart.
     fn reload(&mut self, judgement: Result<(), Faults>) {
+        self.counting.reloaded(judgement.is_ok());
         match judgement {
             Ok(()) => {
                 self.config_status.errors = Vec::new();
@@ -207,6 +254,8 @@ impl Agent {
                 warn!(%faults, "the configuration has faults; the running one is kept");
             }
         }
+        let errors = self.config_status.errors.clone();
+        self.history.happened(What::Config { errors }, Instant::now());
     }
 }
 

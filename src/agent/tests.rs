@@ -8,7 +8,7 @@ use super::*;
 use crate::config::OnStop;
 use crate::exabgp::{self, Audience, Neighbor, NeighborState, line};
 use crate::libvirt::{self, Answer, Request};
-use crate::plan::{FoundRoute, Outcome};
+use crate::plan::{FoundRoute, Outcome, Step};
 use crate::route::{Attributes, NextHop, Rung};
 use crate::snapshot::{Snapshot, sample};
 use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, VmName, VmState};
@@ -22,6 +22,8 @@ pub(super) struct Rig {
     pub(super) asked: std::sync::mpsc::Receiver<Request>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     pub(super) start: Instant,
+    /// When commands are written and acknowledged, where that is not at once.
+    exchange: Option<(Instant, Instant)>,
 }
 
 impl Rig {
@@ -29,7 +31,7 @@ impl Rig {
         Self::with(|config| config.exabgp.transport = transport)
     }
 
-    fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = sample::config([sample::configured("web-1", &["198.51.100.10"])]);
         change(&mut config);
         let config = Arc::new(config);
@@ -39,7 +41,7 @@ impl Rig {
         let ask = Box::new(move |request| ask.send(request).unwrap());
         let outputs = Outputs { ask, orders: orders_in, host_routes: None, snapshots: snapshots_in };
         let agent = Agent::new(config, outputs);
-        Self { agent, orders, asked, snapshots, start: Instant::now() }
+        Self { agent, orders, asked, snapshots, start: Instant::now(), exchange: None }
     }
 
     fn at(&self, millis: f64) -> Instant {
@@ -66,6 +68,29 @@ impl Rig {
         self.agent.libvirt(libvirt::Report::Event { connection, event });
     }
 
+    /// Acknowledges the steps that were ordered since the last time, and no further ones, as written and acknowledged at
+    /// these times; says how many.
+    pub(super) fn acknowledge(&mut self, written: f64, acknowledged: f64) -> usize {
+        let (written_at, at) = (self.at(written), self.at(acknowledged));
+        let mut prefixes = Vec::new();
+        while let Ok(order) = self.orders.try_recv() {
+            if let Order::Do(steps) = order {
+                prefixes.extend(steps.iter().map(Step::prefix));
+            }
+        }
+        for prefix in &prefixes {
+            let (prefix, outcome) = (*prefix, Outcome::Acknowledged);
+            self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at, at });
+        }
+        prefixes.len()
+    }
+
+    /// What the first connection tells of a domain.
+    pub(super) fn tells_of(&mut self, uuid: Uuid, name: &str, millis: f64, kind: LifecycleKind) {
+        let event = Lifecycle { uuid, name: VmName::new(name), kind, at: self.at(millis) };
+        self.agent.libvirt(libvirt::Report::Event { connection: 1, event });
+    }
+
     /// The commands that were ordered since the last time, each acknowledged at once.
     pub(super) fn commands(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -74,9 +99,10 @@ impl Rig {
             for step in steps {
                 let audience = Audience { only: None, path_as: Some(self.agent.config.bgp.local_as) };
                 lines.push(line(&step, &audience));
-                let (prefix, at) = (step.prefix(), Instant::now());
-                let outcome = Outcome::Acknowledged;
-                self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at: at, at });
+                let now = Instant::now();
+                let (written_at, at) = self.exchange.unwrap_or((now, now));
+                let (prefix, outcome) = (step.prefix(), Outcome::Acknowledged);
+                self.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at, at });
             }
         }
         lines
@@ -101,7 +127,7 @@ pub(super) fn running() -> VmState {
     VmState::Running(crate::vm::RunningReason::Booted)
 }
 
-fn neighbor(local_asn: u32, state: NeighborState) -> exabgp::Report {
+pub(super) fn neighbor(local_asn: u32, state: NeighborState) -> exabgp::Report {
     let address = "192.0.2.254".parse().unwrap();
     exabgp::Report::Neighbor(Neighbor { address, asn: 65_000, local_asn, state, at: Instant::now() })
 }

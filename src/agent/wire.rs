@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::Agent;
 use super::conflicts::Change;
+use super::history::Fact;
 use crate::exabgp::WireReport;
 use crate::snapshot::ConflictView;
 
@@ -19,6 +20,7 @@ impl Agent {
             WireReport::Confirmed { prefix, at } => {
                 debug!(%prefix, "every neighbor was told");
                 self.plan.confirmed(prefix, at);
+                self.history.note(Fact::Confirmed { prefix, at });
                 self.publisher.stale_prefix(prefix);
                 self.send();
             }
@@ -56,6 +58,7 @@ impl Agent {
             return;
         }
         changes.iter().take(LOGGED).for_each(log);
+        self.history.conflicts(&changes, &self.clock, Instant::now());
         if let Some(more) = changes.len().checked_sub(LOGGED).filter(|more| *more > 0) {
             warn!(more, "more VMs that execute here are, or no longer are, announced by other hosts as well");
         }

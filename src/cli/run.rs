@@ -15,13 +15,13 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::{Exit, child, complain, logging, signals};
+use super::{Exit, child, complain, descriptors, logging, signals};
 use crate::agent::{self, Command, Ended, Inputs, Outputs};
 use crate::chain::Chain;
 use crate::config::{Config, Log, LogFormat, LogLevel, Transport};
 use crate::exabgp::{self, Settings};
 use crate::host_routes;
-use crate::http::Server;
+use crate::http::{Server, TokenFile};
 use crate::libvirt;
 use crate::snapshot::Snapshot;
 
@@ -47,7 +47,8 @@ enum StartError {
 /// Runs the agent until it ends.
 pub(super) fn run(path: &Path) -> Exit {
     // First of all: until then a signal ends the process, and a large configuration takes a while to read.
-    let (runtime, commands) = match signals_first(path) {
+    let token = Arc::<TokenFile>::default();
+    let (runtime, commands) = match signals_first(path, &token) {
         Ok(both) => both,
         Err(error) => {
             complain(&Chain(&error).to_string());
@@ -71,7 +72,8 @@ pub(super) fn run(path: &Path) -> Exit {
     }
     let version = env!("CARGO_PKG_VERSION");
     info!(version, path = %path.display(), vms = config.vms.len(), "roamd starts");
-    let ended = catch_unwind(AssertUnwindSafe(|| engine(&config, &runtime, commands)));
+    descriptors::raise_limit();
+    let ended = catch_unwind(AssertUnwindSafe(|| engine(&config, &runtime, commands, token)));
     // A configuration that is being read, from a file system that hangs say, is not waited for.
     runtime.shutdown_background();
     match ended {
@@ -97,9 +99,12 @@ pub(super) fn run(path: &Path) -> Exit {
 }
 
 /// The engine's runtime, and what signals ask for from now on.
-fn signals_first(path: &Path) -> Result<(Runtime, mpsc::Receiver<Command>), StartError> {
+fn signals_first(
+    path: &Path,
+    token: &Arc<TokenFile>,
+) -> Result<(Runtime, mpsc::Receiver<Command>), StartError> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let commands = runtime.block_on(async { signals::commands(path) })?;
+    let commands = runtime.block_on(async { signals::commands(path, token) })?;
     Ok((runtime, commands))
 }
 
@@ -107,11 +112,12 @@ fn engine(
     config: &Arc<Config>,
     runtime: &Runtime,
     commands: mpsc::Receiver<Command>,
+    token: Arc<TokenFile>,
 ) -> Result<Ended, StartError> {
     let host = host_name();
     let (snapshots, published) = watch::channel(Arc::new(agent::first_snapshot(config, &host)));
     let (stop_http, http_stops) = oneshot::channel();
-    let http = serve_http(Arc::clone(config), host, published, http_stops)?;
+    let http = serve_http((Arc::clone(config), host, token), published, http_stops)?;
     let ended = runtime.block_on(async {
         let (reports_in, libvirt_reports) = mpsc::channel(REPORTS);
         let (orders, orders_out) = mpsc::unbounded_channel();
@@ -143,8 +149,7 @@ fn engine(
 
 /// Starts the HTTP thread; returns once its address is bound, or, for a child of ExaBGP, at once.
 fn serve_http(
-    config: Arc<Config>,
-    host: String,
+    (config, host, token): (Arc<Config>, String, Arc<TokenFile>),
     published: watch::Receiver<Arc<Snapshot>>,
     stop: oneshot::Receiver<()>,
 ) -> Result<JoinHandle<()>, StartError> {
@@ -155,7 +160,7 @@ fn serve_http(
         runtime.block_on(async {
             let mut complained = false;
             let server = loop {
-                match Server::bind(&config.http, &host).await {
+                match Server::bind(&config.http, &host, Arc::clone(&token)).await {
                     Ok(server) => break server,
                     Err(error) if must_live => {
                         // Exits of a child are counted by ExaBGP, which ends itself over them.

@@ -1,10 +1,11 @@
 //! What signals ask the agent for.
 //!
-//! `SIGHUP` has the configuration read again, which takes seconds for a large fleet: that is done on a thread of its
+//! `SIGHUP` has the configuration and the HTTP token's file read again, which takes seconds for a large fleet: that is done on a thread of its
 //! own, and the agent hears only how it ended. It goes on between a libvirt event and its command meanwhile.
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -12,19 +13,21 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::error;
 
 use crate::agent::Command;
-use crate::config::Config;
+use crate::chain::Chain;
+use crate::config::{Config, Fault, Faults};
+use crate::http::TokenFile;
 
 #[cfg(test)]
 mod tests;
 
 /// What signals ask for from now on; the configuration is the file at `path`. Must be called on a runtime.
-pub(super) fn commands(path: &Path) -> io::Result<mpsc::Receiver<Command>> {
+pub(super) fn commands(path: &Path, token: &Arc<TokenFile>) -> io::Result<mpsc::Receiver<Command>> {
     let (commands, receiver) = mpsc::channel(8);
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let path = path.to_owned();
-    let mut reading = Reading::new(move || Config::load(&path).map(drop));
+    let (path, token) = (path.to_owned(), Arc::clone(token));
+    let mut reading = Reading::new(move || read(&path, &token));
     tokio::spawn(async move {
         loop {
             // Cancel-safe: a signal stays signalled until it is taken, and a reading stays until its end is taken.
@@ -50,6 +53,19 @@ pub(super) fn commands(path: &Path) -> io::Result<mpsc::Receiver<Command>> {
         }
     });
     Ok(receiver)
+}
+
+/// What the configuration is worth. A good token is in force from here on, whatever the rest is like: it is replaced because
+/// somebody knows the old one.
+fn read(path: &Path, token: &TokenFile) -> Result<(), Faults> {
+    let judgement = Config::load(path).map(drop);
+    match (token.read_again(), token.path()) {
+        (Err(error), Some(path)) => {
+            let fault = Fault::of_file(path, "http.token_file", Chain(&error).to_string());
+            Err(Faults::and(judgement.err(), fault))
+        }
+        (Ok(()) | Err(_), _) => judgement,
+    }
 }
 
 /// Something that blocks, done on a thread of its own when asked for: one at a time, and the newest counts.

@@ -75,6 +75,14 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// One of a file as a whole: the configuration, or a file that it names.
+    pub fn of_file(file: &Path, key: &str, rule: String) -> Self {
+        let (file, key, value) = (file.to_owned(), key.to_owned(), "the file".to_owned());
+        Self { file, line: 1, column: 1, key, value, rule, other: None, excerpt: Excerpt::default() }
+    }
+}
+
 /// Everything that is wrong with a configuration: never empty, in the order of the file.
 ///
 /// `Display` is one fault a line, without a line break at the end.
@@ -85,26 +93,23 @@ impl Faults {
     /// Those of the main file, `file`, first, in the order of files and lines, each once, and last how many more there
     /// are. No fault at all is one as well: the caller refuses a file.
     pub(super) fn new(file: &Path, mut faults: Vec<Fault>, more: usize) -> Self {
-        let whole = |value: String, rule: &str| Fault {
-            file: file.to_owned(),
-            line: 1,
-            column: 1,
-            key: KeyPath::default().to_string(),
-            value,
-            rule: rule.to_owned(),
-            other: None,
-            excerpt: Excerpt::default(),
-        };
+        let whole = |rule: &str| Fault::of_file(file, &KeyPath::default().to_string(), rule.to_owned());
         if faults.is_empty() {
-            let rule = "can't be made sense of; write it in plain YAML";
-            faults.push(whole("the file".to_owned(), rule));
+            faults.push(whole("can't be made sense of; write it in plain YAML"));
         }
         faults.sort_by(|a, b| (a.file != file, a).cmp(&(b.file != file, b)));
         faults.dedup();
         if more > 0 {
-            faults.push(whole(format!("{more} more faults"), "mend the others first"));
+            faults.push(Fault { value: format!("{more} more faults"), ..whole("mend the others first") });
         }
         Self(faults)
+    }
+
+    /// These, if any, and one more before them.
+    pub fn and(faults: Option<Self>, one: Fault) -> Self {
+        let mut all = faults.map_or_else(Vec::new, |faults| faults.0);
+        all.insert(0, one);
+        Self(all)
     }
 
     /// The faults in order.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use serde::Serialize;
+
 use crate::route::Prefix;
 use crate::vm::nic::{InterfaceName, Mac, NicChoice};
 
@@ -34,7 +36,7 @@ pub enum RouteTable {
 }
 
 /// `host_routes.gateway`: the same on every host, so that a guest that moves finds it again. Only checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Gateway {
     /// For IPv4; `None`: not checked.
     pub v4: Option<Ipv4Addr>,

@@ -18,7 +18,7 @@ const HEAD: &str = "---";
 
 /// By how many columns the first line of a text is shifted for the parser.
 pub(super) fn shift(text: &str) -> usize {
-    if text.trim_start().starts_with(['{', '[']) { HEAD.len() } else { 0 }
+    if text.starts_with(['{', '[']) { HEAD.len() } else { 0 }
 }
 
 /// How many characters may still be read before the next event.

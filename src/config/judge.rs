@@ -28,20 +28,6 @@ use crate::vm::VmName;
 pub(super) use attributes::ORIGINS;
 pub(super) use vms::Fleet;
 
-pub(super) const TRANSPORTS: [(&str, Transport); 3] =
-    [("relay", Transport::Relay), ("child", Transport::Child), ("print", Transport::Print)];
-pub(super) const STOPS: [(&str, OnStop); 2] = [("keep", OnStop::Keep), ("withdraw", OnStop::Withdraw)];
-pub(super) const FROZEN: [(&str, Frozen); 3] =
-    [("standby", Frozen::Standby), ("active", Frozen::Active), ("withdraw", Frozen::Withdraw)];
-pub(super) const LEVELS: [(&str, LogLevel); 5] = [
-    ("error", LogLevel::Error),
-    ("warn", LogLevel::Warn),
-    ("info", LogLevel::Info),
-    ("debug", LogLevel::Debug),
-    ("trace", LogLevel::Trace),
-];
-pub(super) const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-
 /// Everything of a configuration but its source.
 #[derive(Debug)]
 pub(super) struct Parts {
@@ -209,8 +195,8 @@ impl Judge {
     fn exabgp(&mut self, at: &At<'_>, section: Option<Shaped<schema::Exabgp>>) -> Exabgp {
         let raw = self.section(at, section);
         let socket = |leaf: &Leaf| scalar::text(leaf).and_then(scalar::socket).map(PathBuf::from);
-        let transport = |leaf: &Leaf| choice(leaf, &TRANSPORTS);
-        let on_stop = |leaf: &Leaf| choice(leaf, &STOPS);
+        let transport = |leaf: &Leaf| choice(leaf, Transport::ALL);
+        let on_stop = |leaf: &Leaf| choice(leaf, OnStop::ALL);
         let group = |leaf: &Leaf| scalar::word(leaf).map(str::to_owned);
         Exabgp {
             transport: self
@@ -248,7 +234,7 @@ impl Judge {
                 }
             });
         }
-        let frozen = |leaf: &Leaf| choice(leaf, &FROZEN);
+        let frozen = |leaf: &Leaf| choice(leaf, Frozen::ALL);
         Mobility {
             standby: self.value(&at.key("standby"), raw.standby.as_ref(), boolean).unwrap_or(true),
             settle,
@@ -280,8 +266,8 @@ impl Judge {
 
     fn log(&mut self, at: &At<'_>, section: Option<Shaped<schema::Log>>) -> Log {
         let raw = self.section(at, section);
-        let level = |leaf: &Leaf| choice(leaf, &LEVELS);
-        let format = |leaf: &Leaf| choice(leaf, &FORMATS);
+        let level = |leaf: &Leaf| choice(leaf, LogLevel::ALL);
+        let format = |leaf: &Leaf| choice(leaf, LogFormat::ALL);
         Log {
             level: self.value(&at.key("level"), raw.level.as_ref(), level).unwrap_or(LogLevel::Info),
             format: self.value(&at.key("format"), raw.format.as_ref(), format).unwrap_or(LogFormat::Text),

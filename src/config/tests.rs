@@ -1,6 +1,7 @@
 //! Tests of the configuration as a whole, on texts in memory.
 
 mod defaults;
+mod effective;
 mod faults;
 mod fleet;
 mod folder;

@@ -9,11 +9,10 @@
     reason = "rtnetlink's enums grow with the kernel; what is not named does not matter"
 )]
 
-use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use netlink_packet_core::{ErrorMessage, NetlinkMessage, NetlinkPayload, NlasIterator};
+use netlink_packet_core::{ErrorMessage, NLM_F_ACK, NetlinkMessage, NetlinkPayload, NlasIterator};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket};
@@ -134,7 +133,8 @@ impl Requests {
         }
     }
 
-    /// Has these carried out, and says of each what became of it.
+    /// Has these carried out, and says of each what became of it. The kernel takes them one after the other and tells of each
+    /// that fails; that it has done the others it tells by its answer to the last one, which alone asks for it.
     pub(super) async fn carry_out(
         &mut self,
         requests: &[Message],
@@ -142,30 +142,38 @@ impl Requests {
         let mut results = Vec::with_capacity(requests.len());
         for batch in requests.chunks(BATCH) {
             let first = self.send(batch).await?;
-            let mut answers = BTreeMap::new();
-            while answers.len() < batch.len() {
+            let start = results.len();
+            results.resize_with(start + batch.len(), || Ok(()));
+            let mut is_done = false;
+            while !is_done {
                 for message in self.receive().await? {
                     let place = message.header.sequence_number.wrapping_sub(first);
                     let NetlinkPayload::Error(error) = message.payload else { continue };
-                    if usize::try_from(place).is_ok_and(|place| place < batch.len()) {
-                        let result = if error.code.is_none() { Ok(()) } else { Err(refusal(&error)) };
-                        answers.insert(place, result);
+                    let Some(place) = usize::try_from(place).ok().filter(|place| *place < batch.len()) else {
+                        continue;
+                    };
+                    if error.code.is_some() {
+                        results[start + place] = Err(refusal(&error));
                     }
+                    is_done |= place == batch.len() - 1;
                 }
             }
-            results.extend(answers.into_values());
         }
         Ok(results)
     }
 
-    /// Sends these in one message, numbered from the number that is returned.
+    /// Sends these in one message, numbered from the number that is returned. An answer that all is well is asked for with the
+    /// last one only.
     async fn send(&mut self, requests: &[Message]) -> Result<u32, KernelError> {
         let first = self.sequence.wrapping_add(1);
         let mut bytes = Vec::new();
-        for request in requests {
+        for (place, request) in requests.iter().enumerate() {
             self.sequence = self.sequence.wrapping_add(1);
             let mut request = request.clone();
             request.header.sequence_number = self.sequence;
+            if place + 1 < requests.len() {
+                request.header.flags &= !NLM_F_ACK;
+            }
             request.finalize();
             let (start, length) = (bytes.len(), request.buffer_len());
             // Each begins at a multiple of four.

@@ -11,9 +11,10 @@ use super::difference::{self, Operation};
 use super::entries::{Index, Kernel, Link, Neighbor, NeighborKey, Route, RouteKey, Target, metric};
 use super::goal::{Goal, placement};
 use super::standing::{self, Failures};
-use super::{Conflict, Order, Settings, Stand, StandState, Want, Wanted};
+use super::{Order, Settings, Stand, StandState, Want, Wanted};
 use crate::route::Prefix;
 
+mod overall;
 #[cfg(test)]
 mod tests;
 
@@ -93,6 +94,7 @@ pub(super) struct Reconciler {
     /// How addresses stood when it was last asked, and of which it is to be told in any case.
     told: BTreeMap<Prefix, Stand>,
     due: BTreeSet<Prefix>,
+    repairs: u64,
 }
 
 impl Reconciler {
@@ -112,6 +114,7 @@ impl Reconciler {
             due_at: now,
             told: BTreeMap::new(),
             due: BTreeSet::new(),
+            repairs: 0,
         }
     }
 
@@ -169,6 +172,7 @@ impl Reconciler {
             self.retry_wait = RETRY;
         }
         self.failures.clear();
+        self.count_repairs();
         self.rested(began, now);
     }
 
@@ -273,18 +277,6 @@ impl Reconciler {
         let changed = self.told.iter().filter(|(prefix, stand)| last.get(*prefix) != Some(*stand));
         concerned.extend(changed.map(|(prefix, _)| *prefix));
         concerned.into_iter().map(|prefix| (prefix, self.told.get(&prefix).cloned())).collect()
-    }
-
-    /// Routes of others for addresses of VMs that are here.
-    pub(super) fn conflicts(&self) -> Vec<Conflict> {
-        let here =
-            self.wants.iter().filter(|(_, want)| matches!(want, Want::Here(_))).map(|(prefix, _)| *prefix);
-        standing::conflicts(here, &self.settings, &self.kernel)
-    }
-
-    /// What is wrong with all of it.
-    pub(super) fn failure(&self) -> Option<String> {
-        standing::frame_failure(&self.settings, &self.kernel, &self.failures)
     }
 
     /// The interfaces behind which there are VMs, each with the tap.

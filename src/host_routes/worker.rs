@@ -19,7 +19,7 @@ use crate::chain::Chain;
 use crate::timer::sleep_until;
 
 /// How many operations are carried out before orders and changes have their turn again.
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 4096;
 
 /// How many datagrams of news are taken in at once.
 const GATHERED: usize = 256;
@@ -43,6 +43,8 @@ pub(super) struct Worker {
     cleared: bool,
     /// Whether there was more to be done than is done at once.
     more: bool,
+    /// Whether something is known, or wanted, that was not when it was last worked out what is to be done and how all stands.
+    fresh: bool,
 }
 
 /// The sockets of one life.
@@ -70,6 +72,7 @@ impl Worker {
             checked: None,
             cleared: false,
             more: false,
+            fresh: true,
         }
     }
 
@@ -101,7 +104,7 @@ impl Worker {
             tokio::select! {
                 () = sleep_until(Some(again)) => {}
                 order = self.orders.recv() => match order {
-                    Some(order) => self.reconciler.order(order, Instant::now()),
+                    Some(order) => self.order(order),
                     None => return,
                 },
             }
@@ -117,7 +120,7 @@ impl Worker {
                 biased;
                 told = sockets.monitor.next() => self.told(told?),
                 order = self.orders.recv() => match order {
-                    Some(order) => self.reconciler.order(order, Instant::now()),
+                    Some(order) => self.order(order),
                     None => return Ok(Over),
                 },
                 () = sleep_until(Some(at)) => {}
@@ -128,23 +131,34 @@ impl Worker {
                 self.told(told?);
             }
             while let Ok(order) = self.orders.try_recv() {
-                self.reconciler.order(order, Instant::now());
+                self.order(order);
             }
             let began = Instant::now();
             let looks = self.reconciler.look_at() <= began;
             if looks {
                 self.look(&mut sockets.requests).await?;
             }
+            // What others do to routes and neighbours counts when it is looked at: until then all stands as it did.
+            if !(looks || self.fresh || self.more) {
+                continue;
+            }
+            self.fresh = false;
             let operations = self.carry_out(&mut sockets.requests).await?;
             if looks || operations > 0 {
                 let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
                 debug!(looked = looks, operations, took_us, "reconciled with the kernel");
             }
             self.check(&mut sockets.requests).await?;
-            if self.tell().is_err() {
+            // How all stands is worked out anew each time: not between the parts of something large.
+            if !self.more && self.tell().is_err() {
                 return Ok(Over);
             }
         }
+    }
+
+    fn order(&mut self, order: Order) {
+        self.reconciler.order(order, Instant::now());
+        self.fresh = true;
     }
 
     fn told(&mut self, told: Vec<Told>) {
@@ -156,6 +170,7 @@ impl Worker {
                 Told::Message(message) => look::change(&message, protocol),
             };
             if let Some(change) = change {
+                self.fresh |= matches!(change, Change::Link(..) | Change::LinkGone(_));
                 self.reconciler.changed(change, now);
             }
         }
@@ -238,6 +253,7 @@ impl Worker {
         let overall = Overall {
             error: self.error.clone().or_else(|| self.reconciler.failure()),
             conflicts: self.reconciler.conflicts(),
+            repairs: self.reconciler.repairs(),
             warnings: self.warnings.clone(),
         };
         if overall != self.overall {

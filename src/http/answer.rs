@@ -9,15 +9,34 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode, Uri};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The media type of every answer that is no problem; JSON has no `charset` (RFC 8259 section 11).
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static(PROBLEM);
+/// The media type of a problem document.
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// The longest `detail` in bytes.
 const MAX_DETAIL: usize = 512;
 /// The longest `instance` in bytes; what a longer path ends in is left out.
 const MAX_INSTANCE: usize = 256;
+
+/// Why a request was not answered as it was asked (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(super) struct Problem<'a> {
+    /// `about:blank`: the status says it all.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// What was wrong, and what to do.
+    detail: &'a str,
+    /// The path of the request.
+    instance: &'a str,
+}
 
 /// `value` as JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize, uri: &Uri) -> Response<Body> {
@@ -42,14 +61,15 @@ pub(super) fn not_found(detail: &'static str, uri: &Uri) -> Response<Body> {
 /// `instance` is the request's path without the query. Text of the request is escaped as JSON escapes it.
 pub(super) fn problem(status: StatusCode, detail: impl Into<Cow<'static, str>>, uri: &Uri) -> Response<Body> {
     let detail = detail.into();
-    let document = serde_json::json!({
-        "type": "about:blank",
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": cut(&detail, MAX_DETAIL),
-        "instance": instance(uri.path()),
-    });
-    respond(status, PROBLEM_JSON, document.to_string().into_bytes())
+    let document = Problem {
+        kind: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail: cut(&detail, MAX_DETAIL),
+        instance: instance(uri.path()),
+    };
+    // Text and numbers: there is nothing in it that JSON can't express.
+    respond(status, PROBLEM_JSON, serde_json::to_vec(&document).unwrap_or_default())
 }
 
 fn respond(status: StatusCode, media_type: HeaderValue, body: Vec<u8>) -> Response<Body> {

@@ -1,4 +1,7 @@
 //! Accepting connections and serving them, within limits.
+//!
+//! Nobody keeps others out: where all places are taken, the connection that has been without a request for longest makes
+//! room for the next one. So clients that open connections and send nothing, or half a request, push each other out.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -7,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -15,13 +19,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
+use super::place::{self, Place, Places};
 use super::socket::{Connection, Listener};
 use super::stall::Stall;
 
 /// What a client may take up.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
-    /// How many connections are served at a time; more wait in the kernel's backlog.
+    /// How many connections are served at a time. One more waits until another ends, or has no request under way.
     pub(super) connections: usize,
     /// How long the head of a request may take, counted from the connection's beginning or the answer before:
     /// an idle connection is closed after as long.
@@ -91,29 +96,33 @@ async fn accept_all(
     ended: &watch::Receiver<()>,
 ) -> Infallible {
     let permits = Arc::new(Semaphore::new(limits.connections));
+    let places = Arc::new(Places::default());
     let mut trouble: Option<Trouble> = None;
     loop {
         let accepted = tokio::select! {
-            // Both sides are cancel-safe: a permit that was taken alone is given back, an accept that waits
-            // has taken nothing, and a task that was joined is forgotten on purpose.
-            accepted = accept(listener, &permits) => accepted,
+            // Both sides are cancel-safe: an accept that waits has taken nothing, and a task that was joined is
+            // forgotten on purpose.
+            accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
-            Ok((stream, permit)) => {
+            Ok(stream) => {
                 if trouble.take_if(|trouble| trouble.last.elapsed() >= CALM).is_some() {
                     info!("HTTP connections are accepted again");
                 }
                 if let Some(trouble) = &mut trouble {
                     trouble.pause = PAUSES.0;
                 }
-                connections.spawn(connection(stream, router.clone(), limits.clone(), ended.clone(), permit));
+                let place = Place::new(&places, room(&permits, &places).await);
+                connections.spawn(connection(stream, router.clone(), limits.clone(), ended.clone(), place));
             }
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {
                 if trouble.is_none() {
                     warn!(%error, "HTTP connections can't be accepted");
                 }
+                // It may be its descriptor that is wanting.
+                places.longest_leaves();
                 let pause = trouble.map_or(PAUSES.0, |trouble| PAUSES.1.min(trouble.pause * 2));
                 sleep(pause).await;
                 trouble = Some(Trouble { last: Instant::now(), pause });
@@ -122,12 +131,16 @@ async fn accept_all(
     }
 }
 
-async fn accept(
-    listener: &Listener,
-    permits: &Arc<Semaphore>,
-) -> io::Result<(Box<dyn Connection>, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    Ok((listener.accept().await?, permit))
+/// Waits for a place, which somebody leaves if need be.
+async fn room(permits: &Arc<Semaphore>, places: &Places) -> Option<OwnedSemaphorePermit> {
+    let mut permit = std::pin::pin!(Arc::clone(permits).acquire_owned());
+    // Cancel-safe: the permit's wait goes on, and somebody who was told to leave does so.
+    tokio::select! {
+        biased;
+        permit = permit.as_mut() => return permit.ok(),
+        () = places.one_leaves() => {}
+    }
+    permit.await.ok()
 }
 
 /// Whether only the connection that was to be accepted has failed (accept(2), "Error handling").
@@ -144,8 +157,10 @@ async fn connection(
     router: Router,
     limits: Limits,
     mut ended: watch::Receiver<()>,
-    _permit: OwnedSemaphorePermit,
+    place: Arc<Place>,
 ) {
+    let service =
+        TowerToHyperService::new(router.layer(from_fn_with_state(Arc::clone(&place), place::occupy)));
     let stream = TokioIo::new(Stall::new(stream, limits.stall));
     let mut connection = std::pin::pin!(
         http1::Builder::new()
@@ -155,10 +170,14 @@ async fn connection(
             .max_buf_size(UNSENT_BYTES)
             // A client that closes its sending side after the request still gets its answer.
             .half_close(true)
-            .serve_connection(stream, TowerToHyperService::new(router))
+            .serve_connection(stream, service)
     );
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = place.must_leave() => {
+            debug!("an HTTP connection without a request made room for another one");
+            return;
+        }
         // The sender is never used, only dropped.
         _ = ended.changed() => {
             connection.as_mut().graceful_shutdown();

@@ -11,19 +11,20 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use axum::middleware::Next;
 
 use super::answer::problem;
+use super::dashboard;
 use super::health;
 use super::host::{HostError, Names};
-use super::token::Token;
+use super::token::TokenFile;
 
 /// The rules of one server.
 pub(super) struct Guard {
     /// The names that the `Host` header may have; `None` on a unix socket, which no browser can reach.
     pub(super) names: Option<Names>,
-    /// The token that is needed.
-    pub(super) token: Option<Token>,
+    /// The token that may be needed.
+    pub(super) token: Arc<TokenFile>,
 }
 
-/// On every answer: nothing is kept, and nothing is ever run or rendered by a browser.
+/// On every answer that says nothing else: nothing is kept, and nothing is ever run or rendered by a browser.
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -37,7 +38,7 @@ pub(super) async fn admit(State(guard): State<Arc<Guard>>, request: Request, nex
         None => next.run(request).await,
     };
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, value);
+        response.headers_mut().entry(name).or_insert(value);
     }
     response
 }
@@ -61,10 +62,8 @@ impl Guard {
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return Some(refusal);
         }
-        if let Some(token) = &self.token
-            && !health::is_open(uri.path())
-            && !token.is_in(headers)
-        {
+        let is_open = health::is_open(uri.path()) || dashboard::is_open(uri.path());
+        if !is_open && !self.token.admits(headers) {
             let detail = "the token of http.token_file is needed, as `Authorization: Bearer TOKEN`";
             let mut refusal = problem(StatusCode::UNAUTHORIZED, detail, uri);
             refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

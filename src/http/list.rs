@@ -4,67 +4,73 @@
 //! that it neither holds up other answers nor stands whole in memory for each client that reads slowly. A list
 //! that fits on one page is answered with its length.
 
+use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Response, StatusCode, Uri};
-use axum::routing::get;
 use hyper::body::{Body as HttpBody, Frame};
 use serde::Serialize;
 use tokio::task::yield_now;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::answer::{JSON, json, not_found, problem, unserializable};
 use super::path::decode;
-use super::{Snapshots, latest};
 use crate::snapshot::Snapshot;
 
 /// How many bytes a page has, apart from what its last entry adds.
 const PAGE: usize = 64 * 1024;
 
-/// A list of the snapshot, in the order of its keys.
-pub(super) trait List: 'static {
-    /// The name of the list in JSON.
+/// Entries of the snapshot, in the order of their keys, in one JSON object.
+pub(super) trait Series: 'static {
+    /// The name of the entries in JSON.
     const FIELD: &'static str;
-    /// The path of the list.
-    const LIST: &'static str;
-    /// The path of an entry, without its key.
-    const ONE: &'static str;
-    /// The paths of entries, as the router has them; it has the path without a key beside it.
-    const ROUTE: &'static str;
-    /// What is said of a key without an entry.
-    const NONE: &'static str;
+    /// What ends the object behind the last entry.
+    const TAIL: &'static [u8] = b"]}";
     /// What an entry is found by.
     type Key: Unpin + Send;
     /// What is shown of an entry.
-    type Entry: Serialize;
+    type Entry<'a>: Serialize + ToSchema;
 
-    /// The key that a decoded path names; the error says in words why it can't be one.
-    fn key(text: &str) -> Result<Self::Key, String>;
+    /// What begins the object, up to the first entry.
+    fn head(snapshot: &Snapshot) -> serde_json::Result<Vec<u8>> {
+        Ok(format!(r#"{{"generation":{},"{}":["#, snapshot.generation, Self::FIELD).into_bytes())
+    }
 
-    /// The entry of this very key.
-    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry>;
+    /// What stands before an entry.
+    fn label(_: &Self::Key) -> serde_json::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
 
     /// The entries behind `key`, or all of them.
     fn after<'a>(
         snapshot: &'a Snapshot,
         key: Option<&Self::Key>,
-    ) -> impl Iterator<Item = (Self::Key, Self::Entry)> + use<'a, Self>;
+    ) -> impl Iterator<Item = (Self::Key, Self::Entry<'a>)> + use<'a, Self>;
 }
 
-/// The list's own path, and those of its entries.
-pub(super) fn routes<L: List>() -> Router<Snapshots> {
-    let all = async |State(snapshots): State<Snapshots>, uri: Uri| list::<L>(latest(&snapshots), &uri);
-    let one = async |State(snapshots): State<Snapshots>, uri: Uri| one::<L>(&latest(&snapshots), &uri);
-    Router::new().route(L::LIST, get(all)).route(L::ONE, get(one)).route(L::ROUTE, get(one))
+/// A list of the snapshot, with a path for each entry.
+pub(super) trait List: Series {
+    /// The path of an entry, without its key.
+    const ONE: &'static str;
+    /// What is said of a key without an entry.
+    const NONE: &'static str;
+
+    /// The key that a decoded path names; the error says in words why it can't be one.
+    fn key(text: &str) -> Result<Self::Key, String>;
+
+    /// The entry of this very key.
+    fn find<'a>(snapshot: &'a Snapshot, key: &Self::Key) -> Option<Self::Entry<'a>>;
 }
 
-/// `{"generation": n, FIELD: [...]}`
-fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
+/// The whole object.
+pub(super) fn list<L: Series>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
     let mut pages = Pages::<L> { snapshot, last: None, progress: Progress::Start };
     let body = match pages.page() {
         Ok(only) if pages.progress == Progress::End => Body::from(only),
@@ -77,7 +83,7 @@ fn list<L: List>(snapshot: Arc<Snapshot>, uri: &Uri) -> Response<Body> {
 }
 
 /// The entry that the path names. The router's own decoding is lenient, so its key is taken from the path itself.
-fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
+pub(super) fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
     let text = decode(uri.path().strip_prefix(L::ONE).unwrap_or_default());
     match text.map_err(|error| error.to_string()).and_then(|text| L::key(&text)) {
         Ok(key) => match L::find(snapshot, &key) {
@@ -88,6 +94,31 @@ fn one<L: List>(snapshot: &Snapshot, uri: &Uri) -> Response<Body> {
     }
 }
 
+/// What [`list`] answers, for the OpenAPI document.
+pub(super) struct Listed<L>(PhantomData<L>);
+
+impl<L: Series> PartialSchema for Listed<L> {
+    fn schema() -> RefOr<Schema> {
+        let entries =
+            ArrayBuilder::new().items(Ref::from_schema_name(<L::Entry<'static> as ToSchema>::name()));
+        ObjectBuilder::new().property("generation", u64::schema()).property(L::FIELD, entries).into()
+    }
+}
+
+impl<L: Series> ToSchema for Listed<L> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}List", <L::Entry<'static> as ToSchema>::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((
+            <L::Entry<'static> as ToSchema>::name().into_owned(),
+            <L::Entry<'static> as PartialSchema>::schema(),
+        ));
+        <L::Entry<'static> as ToSchema>::schemas(schemas);
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Start,
@@ -95,45 +126,45 @@ enum Progress {
     End,
 }
 
-struct Pages<L: List> {
+struct Pages<L: Series> {
     snapshot: Arc<Snapshot>,
     /// The last entry that was written.
     last: Option<L::Key>,
     progress: Progress,
 }
 
-impl<L: List> Pages<L> {
+impl<L: Series> Pages<L> {
     fn page(&mut self) -> serde_json::Result<Bytes> {
         let mut page = Vec::with_capacity(PAGE + PAGE / 8);
         if self.progress == Progress::Start {
-            let head = format!(r#"{{"generation":{},"{}":["#, self.snapshot.generation, L::FIELD);
-            page.extend_from_slice(head.as_bytes());
+            page.append(&mut L::head(&self.snapshot)?);
             self.progress = Progress::Entries;
         }
         for (key, entry) in L::after(&self.snapshot, self.last.as_ref()) {
             if self.last.is_some() {
                 page.push(b',');
             }
+            page.append(&mut L::label(&key)?);
             serde_json::to_writer(&mut page, &entry)?;
             self.last = Some(key);
             if page.len() >= PAGE {
                 return Ok(page.into());
             }
         }
-        page.extend_from_slice(b"]}");
+        page.extend_from_slice(L::TAIL);
         self.progress = Progress::End;
         Ok(page.into())
     }
 }
 
 /// The body of a list of several pages.
-struct Paged<L: List> {
+struct Paged<L: Series> {
     /// The page that goes out next.
     ready: Option<Bytes>,
     pages: Pages<L>,
 }
 
-impl<L: List> HttpBody for Paged<L> {
+impl<L: Series> HttpBody for Paged<L> {
     type Data = Bytes;
     type Error = serde_json::Error;
 

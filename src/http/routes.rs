@@ -6,28 +6,57 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::list::List;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Response, Uri};
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::list::{self, List, Listed, Series};
+use super::{Snapshots, latest};
 use crate::route::Prefix;
 use crate::snapshot::{RouteView, Snapshot};
 
-pub(super) struct Routes;
+pub(super) fn routes() -> OpenApiRouter<Snapshots> {
+    // The path with an empty key beside, which the template does not match.
+    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).route(Routes::ONE, get(one))
+}
 
-impl List for Routes {
+/// Every route that is wanted, announced, or on its way out
+#[utoipa::path(
+    get, path = "/api/v1/routes", operation_id = "routes", tag = "state",
+    responses((status = 200, description = "All of them, in order.", body = RouteList)),
+)]
+async fn all(State(snapshots): State<Snapshots>, uri: Uri) -> Response<Body> {
+    list::list::<Routes>(latest(&snapshots), &uri)
+}
+
+/// A route
+#[utoipa::path(
+    get, path = "/api/v1/routes/{*prefix}", operation_id = "route", tag = "state",
+    params((
+        "prefix" = String, Path,
+        description = "The prefix, with its `/` as it is or as `%2F`; an address stands for its host route.",
+    )),
+    responses(
+        (status = 200, description = "This one.", body = RouteView),
+        (status = 400, description = "That is no prefix."),
+        (status = 404, description = "This host has no route for this very prefix."),
+    ),
+)]
+async fn one(State(snapshots): State<Snapshots>, uri: Uri) -> Response<Body> {
+    list::one::<Routes>(&latest(&snapshots), &uri)
+}
+
+struct Routes;
+
+type RouteList = Listed<Routes>;
+
+impl Series for Routes {
     const FIELD: &'static str = "routes";
-    const LIST: &'static str = "/api/v1/routes";
-    const ONE: &'static str = "/api/v1/routes/";
-    const ROUTE: &'static str = "/api/v1/routes/{*prefix}";
-    const NONE: &'static str = "this host has no route for this very prefix";
     type Key = Prefix;
-    type Entry = Arc<RouteView>;
-
-    fn key(text: &str) -> Result<Self::Key, String> {
-        text.parse().map_err(|rule| format!("the prefix {rule}"))
-    }
-
-    fn find(snapshot: &Snapshot, key: &Self::Key) -> Option<Self::Entry> {
-        snapshot.routes.get(key).cloned()
-    }
+    type Entry<'a> = Arc<RouteView>;
 
     fn after<'a>(
         snapshot: &'a Snapshot,
@@ -36,5 +65,18 @@ impl List for Routes {
         let start = prefix.map_or(Bound::Unbounded, Bound::Excluded);
         let routes = snapshot.routes.range::<Prefix, _>((start, Bound::Unbounded));
         routes.map(|(prefix, route)| (*prefix, Arc::clone(route)))
+    }
+}
+
+impl List for Routes {
+    const ONE: &'static str = "/api/v1/routes/";
+    const NONE: &'static str = "this host has no route for this very prefix";
+
+    fn key(text: &str) -> Result<Self::Key, String> {
+        text.parse().map_err(|rule| format!("the prefix {rule}"))
+    }
+
+    fn find<'a>(snapshot: &'a Snapshot, key: &Self::Key) -> Option<Self::Entry<'a>> {
+        snapshot.routes.get(key).cloned()
     }
 }

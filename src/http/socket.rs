@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
 use tokio::time::timeout;
 
 use super::BindError;
@@ -18,7 +18,7 @@ use crate::config::Listen;
 /// How long an answer to the knock on an existing unix socket may take; who is that busy is alive.
 const KNOCK: Duration = Duration::from_secs(1);
 
-/// How many clients may wait to be accepted on a unix socket.
+/// How many clients may wait to be accepted; the standard library's 128 turn some away that come in their hundreds.
 const BACKLOG: u32 = 1024;
 
 /// A socket that is bound and listens, belonging to no runtime yet.
@@ -83,8 +83,11 @@ impl Listener {
 }
 
 fn tcp(address: SocketAddr) -> io::Result<Bound> {
-    let listener = StdTcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of a server before this one may linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?.into_std()?;
     let address = listener.local_addr()?;
     Ok(Bound::Tcp(listener, address))
 }

@@ -1,11 +1,12 @@
 //! `/api/v1/status`
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode, Uri};
-use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::answer::json;
 use super::{Snapshots, latest};
@@ -13,18 +14,29 @@ use crate::snapshot::{
     ConfigStatus, Conflicts, Counts, ExabgpStatus, HostRoutesStatus, LibvirtStatus, Snapshot, Timestamp,
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Status<'a> {
+    /// The host's name.
     host: &'a str,
+    /// roamd's version.
     version: &'static str,
+    /// When this agent started.
     started_at: Timestamp,
+    /// Grows by one with each change.
     generation: u64,
+    /// As `/readyz` says it.
     ready: bool,
+    /// The configuration in force.
     config: &'a ConfigStatus,
+    /// libvirt's health.
     libvirt: &'a LibvirtStatus,
+    /// ExaBGP's health.
     exabgp: &'a ExabgpStatus,
+    /// Paths of other hosts to VMs that execute here.
     conflicts: &'a Conflicts,
+    /// The kernel's routes to the VMs.
     host_routes: &'a HostRoutesStatus,
+    /// How many VMs and routes stand where.
     counts: Counts,
 }
 
@@ -46,10 +58,15 @@ impl<'a> Status<'a> {
     }
 }
 
-pub(super) fn routes() -> Router<Snapshots> {
-    Router::new().route("/api/v1/status", get(status))
+pub(super) fn routes() -> OpenApiRouter<Snapshots> {
+    OpenApiRouter::new().routes(routes!(status))
 }
 
+/// This host, and the health of its parts
+#[utoipa::path(
+    get, path = "/api/v1/status", tag = "state",
+    responses((status = 200, description = "The status.", body = Status)),
+)]
 async fn status(State(snapshots): State<Snapshots>, uri: Uri) -> Response<Body> {
     json(StatusCode::OK, &Status::of(&latest(&snapshots)), &uri)
 }

@@ -1,11 +1,14 @@
 //! The router without a socket: methods, headers, token, lists. `contract.rs` pins the JSON by hand, `paths.rs` has
-//! names and prefixes; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
+//! names and prefixes, `metrics.rs` what is no JSON; `limits.rs` and `listening.rs` need a socket, on a server of `running.rs`.
 
 mod contract;
+mod history;
 mod limits;
 mod listening;
+mod metrics;
 mod paths;
 mod running;
+mod streams;
 
 use std::collections::BTreeSet;
 
@@ -20,7 +23,7 @@ use crate::route::Rung;
 use crate::snapshot::{NotReady, RouteState, RouteView, VmView, sample};
 use crate::vm::Presence;
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 18] = [
     "/api/v1/status",
     "/api/v1/vms",
     "/api/v1/vms/",
@@ -29,11 +32,20 @@ const PATHS: [&str; 12] = [
     "/api/v1/routes/",
     "/api/v1/routes/198.51.100.10",
     "/api/v1/routes/198.51.100.64/28",
+    "/api/v1/migrations",
+    "/api/v1/events",
     "/healthz",
     "/readyz",
-    "/",
+    "/api/v1/explain/web-1",
+    "/api/v1/explain/198.51.100.70",
+    "/api/v1/explain/nobody",
+    "/api/v1/config",
+    "/openapi.json",
     "/no/such/path",
 ];
+
+/// The dashboard: its page, and what that loads.
+const PAGE: [&str; 4] = ["/", "/dashboard/main.js", "/dashboard/style.css", "/dashboard/icon.svg"];
 
 struct Answer {
     status: StatusCode,
@@ -49,7 +61,7 @@ impl Answer {
 
 /// A guard that lets everything pass but other methods, as on a unix socket without a token.
 fn open() -> Guard {
-    Guard { names: None, token: None }
+    Guard { names: None, token: Arc::default() }
 }
 
 fn serving(snapshot: Snapshot) -> Router {
@@ -91,7 +103,7 @@ fn assert_problem(answer: &Answer, status: u16, title: &str, path: &str) {
 #[tokio::test]
 async fn other_methods_than_get_and_head_are_refused_on_every_path() {
     let router = serving(sample::host());
-    for path in PATHS {
+    for path in PATHS.into_iter().chain(PAGE) {
         for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "X"] {
             let answer = ask(&router, method, path).await;
             assert_problem(&answer, 405, "Method Not Allowed", path);
@@ -107,7 +119,7 @@ async fn other_methods_than_get_and_head_are_refused_on_every_path() {
 #[tokio::test]
 async fn head_has_the_headers_of_get_and_no_body() {
     let router = serving(sample::host());
-    for path in PATHS {
+    for path in PATHS.into_iter().chain(PAGE) {
         let (head, get) = (ask(&router, "HEAD", path).await, get(&router, path).await);
         assert_eq!(head.status, get.status, "{path}");
         assert_eq!(head.body, "", "{path}");
@@ -120,7 +132,9 @@ async fn head_has_the_headers_of_get_and_no_body() {
 #[tokio::test]
 async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
     let router = serving(sample::host());
-    for (path, status) in PATHS.into_iter().zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 404, 404])
+    for (path, status) in PATHS
+        .into_iter()
+        .zip([200, 200, 404, 200, 200, 400, 200, 200, 200, 200, 200, 200, 200, 200, 404, 200, 200, 404])
     {
         let answer = get(&router, path).await;
         assert_eq!(answer.status, status, "{path}");
@@ -135,11 +149,42 @@ async fn every_answer_has_its_media_type_and_forbids_caching_and_rendering() {
 }
 
 #[tokio::test]
+async fn the_page_may_run_and_load_nothing_but_what_this_server_has() {
+    let router = serving(sample::host());
+    for path in PAGE {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin", "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        let rules: BTreeSet<&str> = policy.split("; ").collect();
+        let expected = BTreeSet::from([
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            "img-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        ]);
+        assert_eq!(rules, expected, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_are_not_found() {
     let router = serving(sample::host());
     for path in [
-        "/",
         "//",
+        "/dashboard",
+        "/dashboard/",
+        "/dashboard/main.mjs",
+        "/index.html",
         "/api",
         "/api/",
         "/api/v1",
@@ -150,7 +195,6 @@ async fn unknown_paths_are_not_found() {
         "/api/v1/vms/a/b",
         "/api/v1/vms//",
         "/api/v1/../v1/status",
-        "/metrics",
         "/%",
         "/%ff",
         "/favicon.ico",
@@ -171,12 +215,11 @@ async fn the_query_is_ignored_and_not_reflected() {
 }
 
 #[tokio::test]
-async fn only_health_is_open_without_the_token() {
-    let token = |text: &str| Some(Token::for_tests(text));
-    let guard = Guard { names: None, token: token("s3cret") };
+async fn only_health_and_the_page_are_open_without_the_token() {
+    let guard = Guard { names: None, token: Arc::new(TokenFile::for_tests("s3cret")) };
     let router = router(guard, watch::channel(Arc::new(sample::host())).1);
-    for path in PATHS {
-        let open = path == "/healthz" || path == "/readyz";
+    for path in PATHS.into_iter().chain(PAGE) {
+        let open = path == "/healthz" || path == "/readyz" || PAGE.contains(&path);
         for authorization in [None, Some("Bearer wrong"), Some("Basic s3cret")] {
             let mut request = Request::builder().uri(path);
             if let Some(authorization) = authorization {

@@ -3,9 +3,25 @@
 use std::sync::Arc;
 
 use super::{Mobility, Track};
-use crate::config::{Frozen, Vm};
+use crate::config::{self, Frozen, Vm};
 use crate::route::{NextHop, Prefix, Route, Rung};
 use crate::vm::{Presence, VmName};
+
+/// The rung on which a VM of that presence stands, as far as libvirt's word can be relied on; `None`: it has no route.
+pub const fn rung_of(presence: Presence, settings: &config::Mobility) -> Option<Rung> {
+    Some(match presence {
+        Presence::Arrived => Rung::Arrived,
+        Presence::Present => Rung::Active,
+        Presence::Incoming if settings.standby => Rung::Standby,
+        Presence::Incoming | Presence::Absent => return None,
+        Presence::Departing => Rung::Leaving,
+        Presence::Frozen => match settings.frozen {
+            Frozen::Standby => Rung::Standby,
+            Frozen::Active => Rung::Active,
+            Frozen::Withdraw => return None,
+        },
+    })
+}
 
 impl Mobility {
     /// The rung on which a configured VM's routes are to stand; `None`: it has none.
@@ -29,20 +45,32 @@ impl Mobility {
         let attributes = on(rung);
         let unsure = (rung < Rung::Unsure).then(|| on(Rung::Unsure));
         let settled = (rung == Rung::Arrived).then(|| on(Rung::Active));
-        let prefixes = vm.service_ips.iter().filter(|prefix| self.is_allowed(**prefix));
-        prefixes
-            .filter_map(|prefix| {
-                Some(Route {
-                    prefix: *prefix,
-                    vm: vm.name.clone(),
-                    rung,
-                    next_hop: self.next_hop(*prefix)?,
-                    attributes: Arc::clone(&attributes),
-                    unsure: unsure.clone(),
-                    settled: settled.clone(),
-                })
+        self.reachable(vm)
+            .map(|(prefix, next_hop)| Route {
+                prefix,
+                vm: vm.name.clone(),
+                rung,
+                next_hop,
+                attributes: Arc::clone(&attributes),
+                unsure: unsure.clone(),
+                settled: settled.clone(),
             })
             .collect()
+    }
+
+    /// The prefixes of which a configured VM has routes when it has any.
+    pub fn prefixes(&self, vm: &VmName) -> Vec<Prefix> {
+        if self.config.hold.contains(vm) {
+            return Vec::new();
+        }
+        let vm = self.config.vms.get(vm);
+        vm.into_iter().flat_map(|vm| self.reachable(vm)).map(|(prefix, _)| prefix).collect()
+    }
+
+    /// What may be announced of a VM, and by which next hop.
+    fn reachable<'a>(&'a self, vm: &'a Vm) -> impl Iterator<Item = (Prefix, NextHop)> + use<'a> {
+        let allowed = vm.service_ips.iter().copied().filter(|prefix| self.is_allowed(*prefix));
+        allowed.filter_map(|prefix| Some((prefix, self.next_hop(prefix)?)))
     }
 
     /// Of the domains that claim a VM, the one that decides: normally there is one.
@@ -56,19 +84,7 @@ impl Mobility {
     }
 
     fn rung_of_track(&self, track: &Track) -> Option<Rung> {
-        let mobility = &self.config.mobility;
-        let rung = match track.presence? {
-            Presence::Arrived => Rung::Arrived,
-            Presence::Present => Rung::Active,
-            Presence::Incoming if mobility.standby => Rung::Standby,
-            Presence::Incoming | Presence::Absent => return None,
-            Presence::Departing => Rung::Leaving,
-            Presence::Frozen => match mobility.frozen {
-                Frozen::Standby => Rung::Standby,
-                Frozen::Active => Rung::Active,
-                Frozen::Withdraw => return None,
-            },
-        };
+        let rung = rung_of(track.presence?, &self.config.mobility)?;
         Some(rung.max(self.watch.best_rung(track.informed_at)))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Migration, Mobility, Track};
+use super::{Cause, Mobility, Track};
 use crate::config::Vm;
 use crate::route::Prefix;
 use crate::vm::{Presence, Uuid, VmName, VmState};
@@ -21,6 +21,10 @@ pub struct Known<'a> {
     pub presence: Presence,
     /// Since when.
     pub since: Instant,
+    /// What made it so.
+    pub cause: Option<Cause>,
+    /// What did before time alone passed: of a VM that has settled, why it executes here.
+    pub told_by: Option<Cause>,
     /// The state that libvirt told last, by a list or a look; an event since then may have overtaken it.
     pub state: Option<VmState>,
 }
@@ -46,13 +50,11 @@ impl Mobility {
         self.owners.get(&prefix)
     }
 
-    /// The last migration of a configured VM that was seen.
-    pub fn last_migration(&self, vm: &VmName) -> Option<&Migration> {
-        self.migrations.get(vm)
-    }
-
     fn known_track<'a>(&'a self, track: &'a Track) -> Option<Known<'a>> {
+        let (cause, told_by) = track.causes();
         Some(Known {
+            cause,
+            told_by,
             uuid: track.uuid,
             name: &track.name,
             vm: self.vm_of(track.uuid, &track.name),

@@ -11,8 +11,8 @@ use super::*;
 use crate::config::Vm;
 use crate::snapshot::sample;
 use crate::vm::{
-    LifecycleKind, PausedReason, ResumedDetail, RunningReason, ShutoffReason, StartedDetail, StoppedDetail,
-    SuspendedDetail, UndefinedDetail,
+    LifecycleKind, MigrationDirection, MigrationOutcome, PausedReason, ResumedDetail, RunningReason,
+    ShutoffReason, StartedDetail, StoppedDetail, SuspendedDetail, UndefinedDetail,
 };
 
 const VM: Uuid = Uuid::from_u128(1);
@@ -21,6 +21,8 @@ const OTHER: Uuid = Uuid::from_u128(2);
 /// A host with the VM `web-1` configured, driven by hand.
 struct Host {
     mobility: Mobility,
+    courses: Courses,
+    last: Option<Course>,
     now: Instant,
 }
 
@@ -40,17 +42,19 @@ impl Host {
 
     fn with_resync(config: Config) -> Self {
         let now = Instant::now();
-        Self { mobility: Mobility::new(Arc::new(config), now), now }
+        Self { mobility: Mobility::new(Arc::new(config), now), courses: Courses::default(), last: None, now }
     }
 
     fn pass(&mut self, time: Duration) -> Effects {
         self.now += time;
-        self.mobility.tick(self.now)
+        let effects = self.mobility.tick(self.now);
+        self.noted(effects)
     }
 
     fn event_of(&mut self, uuid: Uuid, name: &str, kind: LifecycleKind) -> Effects {
         self.now += Duration::from_millis(1);
-        self.mobility.event(&Lifecycle { uuid, name: VmName::new(name), kind, at: self.now })
+        let effects = self.mobility.event(&Lifecycle { uuid, name: VmName::new(name), kind, at: self.now });
+        self.noted(effects)
     }
 
     fn event(&mut self, kind: LifecycleKind) -> Effects {
@@ -60,12 +64,14 @@ impl Host {
     fn list(&mut self, states: &[VmState]) -> Effects {
         self.now += Duration::from_millis(1);
         let vms: Vec<Sighting> = states.iter().map(|state| sighting(*state, None)).collect();
-        self.mobility.listed(self.now, &vms)
+        let effects = self.mobility.listed(self.now, &vms);
+        self.noted(effects)
     }
 
     fn look(&mut self, state: VmState, role: Option<crate::vm::MigrationRole>) -> Effects {
         self.now += Duration::from_millis(1);
-        self.mobility.looked(VM, self.now, Some(&sighting(state, role)))
+        let effects = self.mobility.looked(VM, self.now, Some(&sighting(state, role)));
+        self.noted(effects)
     }
 
     fn presence(&self) -> Presence {
@@ -76,8 +82,16 @@ impl Host {
         self.mobility.rung(&web())
     }
 
-    fn outcome(&self) -> Option<(crate::vm::MigrationDirection, crate::vm::MigrationOutcome)> {
-        self.mobility.last_migration(&web()).map(|migration| (migration.direction, migration.outcome))
+    /// How the last migration stands.
+    fn outcome(&self) -> Option<(MigrationDirection, MigrationOutcome)> {
+        self.last.as_ref().map(|course| (course.direction, course.outcome))
+    }
+
+    /// What every fact goes through.
+    fn noted(&mut self, effects: Effects) -> Effects {
+        let courses = effects.moves.iter().flat_map(|told| self.courses.told(told, &[]));
+        self.last = courses.last().or(self.last.take());
+        effects
     }
 }
 

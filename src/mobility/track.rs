@@ -56,6 +56,10 @@ pub(super) struct Track {
     pub(super) presence: Option<Presence>,
     /// When the presence became so.
     pub(super) since: Instant,
+    /// What made the presence so.
+    cause: Option<Cause>,
+    /// What did before time alone passed: of a VM that has settled, why it executes here.
+    told_by: Option<Cause>,
     pub(super) state: Option<VmState>,
     execution: Option<Execution>,
     /// When libvirt last said something that tells.
@@ -75,6 +79,8 @@ impl Track {
             name,
             presence: None,
             since: at,
+            cause: None,
+            told_by: None,
             state: None,
             execution: None,
             informed_at: None,
@@ -119,6 +125,19 @@ impl Track {
                 self.become_(presence, at);
             }
         }
+    }
+
+    /// This has changed the presence.
+    pub(super) fn changed_by(&mut self, cause: Cause) {
+        self.cause = Some(cause);
+        if cause != Cause::Settled {
+            self.told_by = Some(cause);
+        }
+    }
+
+    /// What made the presence so, and what did before time alone passed.
+    pub(super) const fn causes(&self) -> (Option<Cause>, Option<Cause>) {
+        (self.cause, self.told_by)
     }
 
     fn begin(&mut self, at: Instant) {

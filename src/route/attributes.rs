@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Community, ExtendedCommunity, LargeCommunity};
 
 /// Where a route says that it comes from (RFC 4271 section 5.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Interior: the best of the three, and the default.
@@ -31,7 +32,7 @@ impl fmt::Display for Origin {
 }
 
 /// The attributes with which a route is announced.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, ToSchema)]
 pub struct Attributes {
     /// Multi-exit discriminator; a lower one is better. A tie-break on one ToR, not passed on to a third AS.
     pub med: u32,
@@ -42,10 +43,13 @@ pub struct Attributes {
     /// Where the route says that it comes from.
     pub origin: Origin,
     /// Communities of RFC 1997.
+    #[schema(value_type = Vec<String>)]
     pub communities: BTreeSet<Community>,
     /// Large communities of RFC 8092, our mark among them.
+    #[schema(value_type = Vec<String>)]
     pub large_communities: BTreeSet<LargeCommunity>,
     /// Extended communities of RFC 4360.
+    #[schema(value_type = Vec<String>)]
     pub extended_communities: BTreeSet<ExtendedCommunity>,
 }
 

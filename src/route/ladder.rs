@@ -90,6 +90,11 @@ impl Ladder {
         self.mark
     }
 
+    /// The rung's own attributes, defaults filled in, without the mark.
+    pub const fn rung(&self, rung: Rung) -> &AttributeOverrides {
+        &self.rungs[index(rung)]
+    }
+
     /// The attributes of a route on `rung`: the rung's over the VM's over the general ones, with our mark.
     pub fn attributes(
         &self,

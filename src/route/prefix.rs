@@ -7,13 +7,15 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 
 use crate::vm::as_text;
 
 /// An IPv4 or IPv6 unicast prefix without host bits, that a VM can be reached by.
 ///
 /// `Display` is the canonical text (RFC 5952 for IPv6) that goes into commands and JSON.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = String, example = "198.51.100.10/32")]
 pub struct Prefix(IpNet);
 
 /// Why a text or network is no prefix that a VM can be reached by. `Display` is the rule that it breaks.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{RouteState, Snapshot};
 use crate::vm::Presence;
 
 /// `status.counts`: every presence and every state is there, also with 0.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Counts {
     /// VMs by presence, as the list of all VMs shows them.
     pub vms: BTreeMap<Presence, usize>,

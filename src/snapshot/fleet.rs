@@ -64,6 +64,8 @@ impl VmView {
             state: None,
             reason: None,
             since: None,
+            cause: None,
+            domain: None,
             service_ips: vm.service_ips.iter().copied().map(service_ip_text).collect(),
             routes: Vec::new(),
             last_migration: None,

@@ -106,6 +106,12 @@ pub(crate) fn vm(name: &str, presence: Presence, routes: Vec<Arc<RouteView>>) ->
         state: Some("running"),
         reason: Some("booted".to_owned()),
         since: Some(time("2026-03-01T09:59:59.123456Z")),
+        cause: Some(CauseView {
+            kind: CauseKind::Event,
+            detail: Some("resumed/unpaused".to_owned()),
+            at: time("2026-03-01T09:59:59.123456Z"),
+        }),
+        domain: Some(VmName::new(name)),
         service_ips: routes.iter().map(|route| service_ip_text(route.prefix)).collect(),
         routes,
         last_migration: None,
@@ -137,6 +143,7 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
             since: Some(time("2026-03-01T08:00:01Z")),
             version: Some("9.0.0".to_owned()),
             error: None,
+            trust: LibvirtTrust::Full,
         },
         exabgp: ExabgpStatus {
             transport: "relay",
@@ -153,10 +160,13 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
             error: None,
             contradictions: 0,
         },
+        tally: Arc::default(),
         conflicts: Arc::default(),
         host_routes: Arc::default(),
         vms,
         routes,
+        events: History::default(),
+        migrations: Arc::default(),
     }
 }
 

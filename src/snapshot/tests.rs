@@ -49,6 +49,8 @@ fn a_configured_vm_that_is_not_here_is_absent_with_its_addresses() {
         state: None,
         reason: None,
         since: None,
+        cause: None,
+        domain: None,
         service_ips: vec!["198.51.100.11".to_owned(), "2001:db8:6::/64".to_owned()],
         routes: Vec::new(),
         last_migration: None,

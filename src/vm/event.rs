@@ -120,6 +120,38 @@ impl fmt::Display for LifecycleKind {
     }
 }
 
+impl LifecycleKind {
+    /// Every event, as [`Self::event_name`] has it.
+    pub const EVENTS: [&'static str; 10] = [
+        "defined",
+        "undefined",
+        "started",
+        "suspended",
+        "resumed",
+        "stopped",
+        "shutdown",
+        "pmsuspended",
+        "crashed",
+        "other",
+    ];
+
+    /// The event without its detail.
+    pub const fn event_name(self) -> &'static str {
+        match self {
+            Self::Defined(_) => "defined",
+            Self::Undefined(_) => "undefined",
+            Self::Started(_) => "started",
+            Self::Suspended(_) => "suspended",
+            Self::Resumed(_) => "resumed",
+            Self::Stopped(_) => "stopped",
+            Self::Shutdown(_) => "shutdown",
+            Self::PmSuspended(_) => "pmsuspended",
+            Self::Crashed(_) => "crashed",
+            Self::Other { .. } => "other",
+        }
+    }
+}
+
 #[cfg(test)]
 impl LifecycleKind {
     /// Every event with every detail, and for each a number without a name.

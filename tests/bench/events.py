@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 from parts import (
     HERE,
@@ -37,6 +38,7 @@ from parts import (
 
 ROUNDS = 3
 WARM_UP = 20
+SCRAPES = 50
 
 
 def configuration(uri, number, level):
@@ -75,8 +77,19 @@ class Follower:
                 return at, words[2]
 
 
-def follow(command, log, connection, config, changes):
-    """One round: seconds until all is announced, latencies of suspend and resume in turn, memory in KiB."""
+def scrape(config):
+    """Seconds that one answer of /metrics takes, and its bytes."""
+    begun = time.monotonic()
+    with urllib.request.urlopen(f"http://{config['http']['listen']}/metrics", timeout=LIMIT_SECONDS) as answer:
+        size = len(answer.read())
+    return time.monotonic() - begun, size
+
+
+def follow(command, log, connection, config, changes, scrapes=None):
+    """One round: seconds until all is announced, latencies of suspend and resume in turn, memory in KiB.
+
+    Where `scrapes` is a list, it gets what answers of /metrics take.
+    """
     prefixes = {name: f"{vm['service_ips'][0]}/32" for name, vm in config["vms"].items()}
     with contextlib.ExitStack() as stack:
         follower = Follower(stack, command, log)
@@ -95,6 +108,8 @@ def follow(command, log, connection, config, changes):
             if number >= WARM_UP:
                 latencies.append(at - begun)
         memory = memory_kib(follower.process.pid)
+        if scrapes is not None:
+            scrapes += [scrape(config) for _ in range(SCRAPES)]
         follower.process.send_signal(signal.SIGTERM)
         follower.process.wait(timeout=LIMIT_SECONDS)
     return last - follower.started, latencies, memory
@@ -132,12 +147,15 @@ def main():
                 "debug": [roamd, "run", "--config", str(paths["debug"])],
             }
             results = {agent: [] for agent in commands}
-            inner, settled = {"event": [], "look": []}, []
+            inner, settled, scrapes = {"event": [], "look": []}, [], []
+            # The configuration that it runs with has another port than the one of the debug rounds.
+            served = json.loads(paths["info"].read_text())
             # In turns, so that a noisy minute meets both.
             for turn in range(ROUNDS):
                 for agent, command in commands.items():
                     log = directory / f"{agent}-{turn}.log"
-                    results[agent].append(follow(command, log, connection, config, changes))
+                    asked = scrapes if agent == "roamd" else None
+                    results[agent].append(follow(command, log, connection, served, changes, asked))
                     if agent == "debug":
                         # Steps of the start have no event before them, and no such line.
                         for by, values in inner.items():
@@ -145,10 +163,10 @@ def main():
                     if agent == "roamd":
                         settled += logged(log, "all desired routes acknowledged", "connect_to_settled_ms")[:1]
             connection.close()
-    report(number, changes, results, inner, settled)
+    report(number, changes, results, inner, settled, scrapes)
 
 
-def report(number, changes, results, inner, settled):
+def report(number, changes, results, inner, settled, scrapes):
     """Prints the table."""
     ours, theirs = results["roamd"], results["naive.py"]
     print(f"{number} running VMs, {ROUNDS} rounds of {changes} changes each, {os.cpu_count()} CPUs\n")
@@ -177,6 +195,9 @@ def report(number, changes, results, inner, settled):
         for rank, value in zip(("p50", "p90", "p99"), percentiles(values)):
             row(f"libvirt's callback to bytes written, by {by}, {rank}", "us", [f"{value:.0f}"])
     row(f"connect to all {number} routes written, median", "ms", [f"{statistics.median(settled):.1f}"])
+    for rank, value in zip(("p50", "p90", "p99"), percentiles([seconds for seconds, _ in scrapes])):
+        row(f"/metrics asked to answered, {rank}", "ms", [f"{value * 1000:.2f}"])
+    row("bytes of /metrics, largest", "KiB", [f"{max(size for _, size in scrapes) / 1024:.1f}"])
 
 
 if __name__ == "__main__":

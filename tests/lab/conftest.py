@@ -2,6 +2,7 @@
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from roamlab.lab import Lab, Options  # noqa: E402
-from trial import VM  # noqa: E402
+from trial import PEERS, VM  # noqa: E402
 
 # Short enough for a test to see the end of; settle is longer than both leases and than a migration there and back.
 PACE = {"lease": "15s", "settle": "30s"}
@@ -40,8 +41,12 @@ def up(name, **options):
     return lab
 
 
-def whole(lab):
-    """Puts back what a test broke, so that the next one finds everything running and the one VM idle on one host."""
+def whole(lab, homes=None):
+    """Puts back what a test broke, so that the next one finds everything running and the one VM idle on one host.
+
+    `homes` are other VMs that run, each with its host.
+    """
+    homes = homes or {}
     for host in lab.topology.hosts:
         lab.thaw(host.name)
         lab.unthrottle(host.name)
@@ -51,10 +56,11 @@ def whole(lab):
         if not lab.namespaces.alive(pid):
             lab.restart(service)
     for vm in lab.topology.vms:
-        if vm.name != VM and (host := lab.where(vm.name)):
+        if vm.name != VM and (host := lab.where(vm.name)) and host != homes.get(vm.name):
             lab.virsh(host, "destroy", vm.name)
-    if lab.where(VM) is None:
-        lab.start(VM, "h1")
+    with ThreadPoolExecutor() as pool:
+        missing = {vm: host for vm, host in ({VM: "h1"} | homes).items() if lab.where(vm) is None}
+        list(pool.map(lab.start, missing, missing.values()))
     for router in lab.topology.routers:
         lab.connected(router.name)
     lab.await_answer(VM)
@@ -82,11 +88,14 @@ def shared(name, **options):
 # ExaBGP 4.2 and transport relay, but where the name says something else.
 one_tor = shared("one")
 racks = shared("racks", topology="leaf-spine")
+# Another one, so that its long tests and those of the first need not wait for each other.
+twin = shared("twin", topology="leaf-spine")
 frr_racks = shared("frr", topology="frr-racks")
 reflector = shared("reflector", topology="reflector")
 child = shared("child", transport="child")
 exabgp5 = shared("five", exabgp="5.0")
 two_tors = shared("two", topology="two-tors")
+three_racks = shared("three", topology="three-racks")
 # Everything that an operator can do against failures: BFD, graceful restart of the switches too, libvirt's hook.
 guarded = shared("guarded", topology="leaf-spine", bfd=True, graceful=True, hook=True, **BRISK_PACE)
 
@@ -101,6 +110,12 @@ def lab(request):
 def racks_lab(racks_shared):
     """Two racks behind spines."""
     return whole(racks_shared)
+
+
+@pytest.fixture
+def twin_lab(twin_shared):
+    """The same, for tests that take long."""
+    return whole(twin_shared)
 
 
 @pytest.fixture
@@ -119,6 +134,18 @@ def guarded_lab(guarded_shared):
 def two_lab(two_shared):
     """Two switches a rack, and an IPv4 and an IPv6 session with each."""
     return whole(two_shared)
+
+
+@pytest.fixture
+def one_lab(one_shared):
+    """Both hosts on one switch."""
+    return whole(one_shared)
+
+
+@pytest.fixture
+def three_lab(three_shared):
+    """Three racks with a VM on each host beside the one that migrates between the first two."""
+    return whole(three_shared, homes=PEERS)
 
 
 @pytest.fixture(params=["one", "child", "five"])

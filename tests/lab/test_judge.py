@@ -177,6 +177,16 @@ def test_a_guest_that_boots_need_not_answer_before_it_has():
     assert found == ["14200.0 ms: no probe of client was answered, and the VM executes on h2, for 2000.0 ms"]
 
 
+def test_what_waits_for_seconds_in_a_frozen_copy_is_found_where_patience_has_an_end():
+    probes = answered()
+    late = tuple(RESUMED * MS if COPY * MS <= sent < (COPY + 3_000) * MS else arrival
+                 for sent, arrival in zip(probes.sent, probes.received))
+    drawn = recording(probes=replace(probes, received=late))
+    assert judge(drawn) == []
+    found = judge(drawn, patience=1_000 * MS)
+    assert found == ["2000.0 ms: no probe of client was answered, and the VM executes on h1, for 3000.0 ms"]
+
+
 def test_a_loss_in_the_frozen_time_is_let_pass():
     assert judge(recording(probes=answered(but=[(SUSPENDED, RESUMED)]))) == []
 

@@ -93,7 +93,8 @@ def test_an_agent_that_is_killed_in_the_switch_over_finds_its_way_back(lab, side
 
 
 @SIDES
-def test_a_libvirtd_that_is_killed_in_the_copy_leaves_the_route_at_the_source(lab, side):
+def test_a_libvirtd_that_is_killed_in_the_copy_leaves_the_route_at_the_source(racks_lab, side):
+    lab = racks_lab
     source, target, host = at(lab, side)
     with recorded(lab, ends_on=source) as recording:
         migration = lab.migration(VM, source, target, "--p2p", *SLOWLY)
@@ -109,7 +110,8 @@ def test_a_libvirtd_that_is_killed_in_the_copy_leaves_the_route_at_the_source(la
         lab.ready(host)
 
 
-def test_a_client_that_is_killed_while_it_manages_a_migration_leaves_the_route_at_the_source(lab):
+def test_a_client_that_is_killed_while_it_manages_a_migration_leaves_the_route_at_the_source(racks_lab):
+    lab = racks_lab
     source, target = hosts(lab)
     with recorded(lab, ends_on=source) as recording:
         migration = lab.migration(VM, source, target, *SLOWLY)

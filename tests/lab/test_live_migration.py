@@ -1,9 +1,8 @@
 """A VM that live-migrates keeps its address: the route is where the VM executes, at every moment."""
 
-import subprocess
-
+from roamlab.connection import Connection
 from roamlab.judge import frozen
-from roamlab.namespaces import ENVIRONMENT
+from roamlab.namespaces import wait_until
 from trial import SLOWLY, VM, WITH_FRR, everywhere, hosts, hurry, on_rung, recorded
 
 
@@ -27,6 +26,32 @@ def test_a_pre_copy_to_and_fro_moves_the_route_with_the_vm(lab):
 def test_a_pre_copy_to_and_fro_moves_the_route_on_one_switch(one_switch_lab):
     for timeline in to_and_fro(one_switch_lab):
         assert len(frozen(timeline)) == 1
+
+
+def test_a_migration_is_counted_and_timed_on_both_hosts(one_switch_lab):
+    lab = one_switch_lab
+    source, target = hosts(lab)
+    before = {host: lab.metrics(host) for host in (source, target)}
+
+    def grown(host, name, **labels):
+        """By how much a series has grown; its labels stand in their own order."""
+        pairs = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        series = f"{name}{{{pairs}}}"
+        return lab.metrics(host)[series] - before[host][series]
+
+    def phase(host, direction, name):
+        return grown(host, "roamd_migration_phase_seconds_count", direction=direction, phase=name)
+
+    with recorded(lab, ends_on=target):
+        lab.migrate(VM, source, target)
+    came = ("standby_announced", "resumed", "arrived_announced", "acknowledged")
+    left = ("demoted", "acknowledged", "stopped", "withdrawn")
+    for host, direction, names in ((target, "in", came), (source, "out", left)):
+        wait_until(f"{host} has timed {names}", lambda host=host, direction=direction, names=names: all(
+            phase(host, direction, name) == 1 for name in names))
+        assert grown(host, "roamd_migrations_total", direction=direction, outcome="completed") == 1
+        assert grown(host, "roamd_migrations_total", direction=direction, outcome="failed") == 0
+        assert phase(host, direction, "resumed" if direction == "out" else "stopped") == 0
 
 
 def test_the_route_stays_at_the_source_for_as_long_as_the_guest_dirties_what_was_copied(lab):
@@ -79,28 +104,9 @@ def test_a_vm_that_returns_at_once_is_followed_back(lab):
 
 def test_a_tcp_connection_outlives_a_migration(lab):
     source, target = hosts(lab)
-    talk = """
-import socket, sys
-connection = socket.create_connection((sys.argv[1], 7), timeout=60)
-for line in sys.stdin:
-    connection.sendall(line.encode())
-    print(connection.makefile().readline().strip(), flush=True)
-"""
-    client = subprocess.Popen(
-        [*lab.namespaces.enter("client"), "/usr/bin/python3", "-c", talk, lab.topology.vm(VM).address],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
-
-    def echo(text):
-        client.stdin.write(f"{text}\n")
-        client.stdin.flush()
-        return client.stdout.readline().strip()
-
-    try:
-        assert echo("before") == "before"
+    with Connection(lab, VM) as connection:
+        assert connection.echoes(1)
         # As often as an emulated guest on a busy machine can echo from user space without falling behind.
         with recorded(lab, ends_on=target, protocol="udp", interval=100):
             lab.migrate(VM, source, target)
-        assert echo("after") == "after"
-    finally:
-        client.kill()
-        client.wait()
+        assert connection.echoes(1)

@@ -4,7 +4,7 @@ import re
 
 from roamlab.account import account, sentences, switch_over, unseen
 from roamlab.picture import LANES_NEED, Style, draw, lanes, noise, rows, table
-from roamlab.timeline import Deed, Forwards, Log, Probes, Session
+from roamlab.timeline import MAIN, Deed, Forwards, HostRoute, Log, Probes, Session
 from test_judge import ENDED, MS, RESUMED, STOPPED, SUSPENDED, best, event, recording, seen
 
 INTERVAL = 10
@@ -48,7 +48,8 @@ def probes(lost=LOST, waits_until=RESUMED + 30, unreachable=()):
 
 
 def drawn(*more, without=(), seen_by=None, style=Style()):
-    timeline = recording(*MORE, *more, without=without, probes=seen_by or probes())
+    told = [entry for entry in MORE if entry not in without]
+    timeline = recording(*told, *more, without=without, probes=seen_by or probes())
     found = account(timeline, "h1", "h2", "tor", "client", INTERVAL * MS)
     return draw(rows(timeline, found), lanes(found), found.began, style)
 
@@ -89,6 +90,23 @@ def test_a_migration_is_drawn_in_order_with_each_thing_in_its_lane():
         ("10505.0", 0, "QEMU: downtime 204 ms"),
         ("11100.0", 0, "roamd: withdraw again"),
     ]
+
+
+def test_the_kernels_ways_on_a_host_are_drawn_and_an_order_that_waits_for_them_is_none_again():
+    prefix = "198.51.100.10/32"
+    at_first = [HostRoute(0, "h1", prefix, table, True) for table in ("82", MAIN)]
+    ways = [HostRoute(at * MS, host, prefix, table, present) for at, host, table, present in (
+        (2_003, "h2", "82", True), (SUSPENDED + 3, "h1", MAIN, False), (RESUMED + 2, "h2", MAIN, True), (STOPPED + 3, "h1", "82", False))]
+    other = HostRoute(2_003 * MS, "h2", "198.51.100.11/32", "82", True)
+    held = decision(2_001, "h2", "incoming", "standby")
+    late = [held[1], held[0]._replace(at=2_006 * MS)]
+    found = cells(drawn(*at_first, *ways, other, *late, without=held))
+    assert [each for each in found if each[2].startswith("host route")] == [
+        ("before", 0, "host route: for all"), ("503.0", 2, "host route: uplink only"), ("8503.0", 0, "host route: uplink only"),
+        ("8702.0", 2, "host route: for all"), ("10503.0", 0, "host route: none"),
+    ]
+    assert [each for each in found if each[1] == 2 and "roamd" in each[2]][:2] == [
+        ("501.4", 2, "roamd: incoming"), ("506.0", 2, "roamd: standby")]
 
 
 def test_the_account_has_the_figures_of_the_recording():

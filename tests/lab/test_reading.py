@@ -1,11 +1,13 @@
 """What the parts of the lab write is read right: lines as BIRD 2.0.12, iproute2 6.1 and roamd wrote them."""
 
-from roamlab import bird, kernel
+import pytest
+
+from roamlab import bird, guests, kernel
 from roamlab.clock import nanoseconds
 from roamlab.ladder import Mark, Route, mark
 from roamlab.recording import agent_entries, event_name
 from roamlab.timeline import Best, Forwards, Log, Probes, Seen, Session, Timeline
-from roamlab.topology import LEAF_SPINE, ONE_TOR
+from roamlab.topology import LEAF_SPINE, ONE_TOR, LabError
 
 PREFIX, PREFIX_V6 = "198.51.100.10/32", "2001:db8:5::10/128"
 AT = 1_795_387_022_694_396_000
@@ -162,3 +164,17 @@ def test_birds_table_lists_all_routes_of_a_prefix_and_which_is_the_best():
 def test_losses_and_silence_are_counted_from_the_probes():
     probes = Probes((0, 2, 4, 6, 8), (1, None, None, 7, 9), ())
     assert (probes.lost, probes.longest_loss(), probes.silence()) == (2, 4, (6, 1))
+
+
+def test_the_probes_of_a_guest_are_put_on_the_clock_of_those_who_ask():
+    # Its clock said 5 s when it answered at AT.
+    found = guests.parse(AT, "5000000 1000000:1002500 1040000: 1080000:1081000")
+    second = 1_000_000_000
+    assert found == Probes(
+        sent=(AT - 4 * second, AT - 3_960_000_000, AT - 3_920_000_000),
+        received=(AT - 3_997_500_000, None, AT - 3_919_000_000), unreachable=())
+
+
+def test_a_guest_that_says_something_else_is_quoted():
+    with pytest.raises(LabError, match="198.51.100.10 is not probed"):
+        guests.parse(AT, "198.51.100.10 is not probed")

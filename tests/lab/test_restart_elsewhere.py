@@ -32,9 +32,9 @@ def test_a_vm_that_is_started_elsewhere_wins_although_its_first_host_cannot_say_
 
 
 @pytest.mark.parametrize("part, how", [("roamd", "dead"), ("roamd", "hung"), ("libvirtd", "dead")])
-def test_a_vm_that_had_only_just_come_is_lowered_when_nobody_watches_it_any_more_and_wins_elsewhere(racks_lab, part, how):
+def test_a_vm_that_had_only_just_come_is_lowered_when_nobody_watches_it_any_more_and_wins_elsewhere(twin_lab, part, how):
     """Else its route would stand on `arrived` beside that of the next host."""
-    lab = racks_lab
+    lab = twin_lab
     lab.migrate(VM, *hosts(lab))
     on_rung(lab, hosts(lab)[0], "arrived")
     started_elsewhere_while(lab, part, how)
@@ -95,8 +95,8 @@ def test_a_host_that_freezes_with_its_link_up_loses_its_routes_by_bfd_and_its_vm
         assert "unsure" not in rungs or not {"arrived", "active"} & set(rungs[rungs.index("unsure"):])
 
 
-def test_a_frozen_host_that_goes_on_after_its_vm_was_started_elsewhere_draws_nothing_back(racks_lab):
-    lab = racks_lab
+def test_a_frozen_host_that_goes_on_after_its_vm_was_started_elsewhere_draws_nothing_back(twin_lab):
+    lab = twin_lab
     source, target = hosts(lab)
     on_rung(lab, source, "active", seconds=60)
     with recorded(lab, ends_on=target) as recording:

@@ -73,11 +73,11 @@ def test_one_of_two_switches_that_is_cut_off_in_the_copy_takes_nothing_along(two
 
 
 @pytest.fixture
-def other_rules(racks_lab):
+def other_rules(twin_lab):
     """Two racks whose rules a test changes; they are changed back."""
-    options = racks_lab.options
-    yield racks_lab
-    racks_lab.reconfigure(**asdict(options))
+    options = twin_lab.options
+    yield twin_lab
+    twin_lab.reconfigure(**asdict(options))
 
 
 def in_a_long_copy(lab):

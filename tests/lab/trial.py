@@ -8,8 +8,11 @@ from roamlab.judge import judge
 from roamlab.ladder import ABOVE_STANDBY
 from roamlab.namespaces import wait_until
 from roamlab.recording import Recording
+from roamlab.topology import THREE_RACKS
 
 VM = "svc"
+# The VMs beside it where there are three hosts, each with the host on which it stays.
+PEERS = THREE_RACKS.peers()
 # A copy at this pace takes half a minute, so that there is time to interfere; `hurry` ends it.
 SLOWLY = ("--bandwidth", "4")
 # One of some seconds.
@@ -72,9 +75,14 @@ def standing_still(lab, recording, source, target):
     return migration
 
 
-def found_in(recording, but=(), moment=0):
-    """What the judge found in all timelines, leaving out what has one of some words in it, or was over in a moment (ns)."""
-    return [f"{timeline.vm} {timeline.prefix}: {text}" for timeline in recording.timelines for text in judge(timeline, moment=moment)
+def conflicts(lab, host):
+    """The prefixes for which roamd on a host tells of somebody else's routes."""
+    return {conflict["prefix"] for conflict in lab.rest(host, "/api/v1/status")[1]["host_routes"]["conflicts"]}
+
+
+def found_in(recording, but=(), **tolerance):
+    """What the judge found in all timelines, leaving out what has one of some words in it; `tolerance` is the judge's."""
+    return [f"{timeline.vm} {timeline.prefix}: {text}" for timeline in recording.timelines for text in judge(timeline, **tolerance)
             if not any(word in text for word in but)]
 
 

@@ -36,11 +36,19 @@ fn malformed_requests_are_refused_and_change_nothing(version: Version) {
     let rest = lab.rest;
     let generation = rest.json("/api/v1/routes").expect("it is ready")["generation"].clone();
 
-    for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        let refused = rest.request(method, "/api/v1/routes", "localhost").expect("it is answered");
-        assert_eq!(refused.status, 405, "{method}");
-        let allowed: Vec<&str> = refused.header("allow").split(',').map(str::trim).collect();
-        assert!(allowed.contains(&"GET") && allowed.contains(&"HEAD") && allowed.len() == 2, "{refused:?}");
+    for path in ["/api/v1/routes", "/api/v1/migrations", "/api/v1/events", "/api/v1/events/stream"] {
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            let refused = rest.request(method, path, "localhost").expect("it is answered");
+            assert_eq!(refused.status, 405, "{method} {path}");
+            let allowed: Vec<&str> = refused.header("allow").split(',').map(str::trim).collect();
+            assert!(
+                allowed.contains(&"GET") && allowed.contains(&"HEAD") && allowed.len() == 2,
+                "{refused:?}"
+            );
+        }
+        // Also of a stream, which has no end of its own.
+        let head = rest.request("HEAD", path, "localhost").expect("it is answered");
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
     }
     for path in ["/nothing", "/api/v1/vms/nobody", "/api/v1/routes/198.51.100.99", "/api/v2/status"] {
         let missing = rest.get(path).expect("it is answered");

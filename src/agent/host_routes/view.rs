@@ -40,7 +40,7 @@ impl HostRoutes {
 
     /// `status.host_routes`
     pub(in crate::agent) fn status(&self, mobility: &Mobility) -> HostRoutesStatus {
-        let Overall { error, conflicts, warnings } = &self.overall;
+        let Overall { error, conflicts, repairs, warnings } = &self.overall;
         let conflict = |conflict: &Conflict| HostRouteConflict {
             prefix: conflict.prefix,
             vm: mobility.owner(conflict.prefix).cloned(),
@@ -53,6 +53,7 @@ impl HostRoutes {
             enabled: true,
             error: error.clone(),
             conflicts: conflicts.iter().map(conflict).collect(),
+            repairs: *repairs,
             warnings: warnings.clone(),
         }
     }

@@ -2,13 +2,17 @@
 //!
 //! Each file under `tests/scenarios` is one: a title, the state at the first list, then blocks of an input and
 //! what it must lead to. Inputs: `event MS EVENT STATE` (STATE is what a look finds from then on), `lost MS`,
-//! `connected MS`, `list MS STATE`. `>` is a command line, `=` the presence and the preference that are shown.
+//! `connected MS`, `list MS STATE`. `>` is a command line, `=` the presence and the preference that are shown, `~` the last migration
+//! with its phases in milliseconds. Commands are written 0.3 ms after their input, and acknowledged 0.7 ms later.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::*;
+use crate::snapshot::{MigrationView, PhaseView};
 
 /// A VM in the course of a scenario.
 struct Stage {
@@ -27,6 +31,8 @@ impl Stage {
 
     fn input(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
+        let millis: f64 = words[1].parse().unwrap();
+        self.rig.exchange = Some((self.rig.at(millis + 0.3), self.rig.at(millis + 1.0)));
         match words[..] {
             ["event", millis, kind, state] => {
                 let at = millis.parse().unwrap();
@@ -70,8 +76,17 @@ impl Stage {
             self.rig.commands().into_iter().map(|command| format!("> {command}")).collect();
         let vm = self.rig.published().vm(&VmName::new("web-1")).unwrap();
         lines.push(format!("= {} {}", vm.presence, vm.preference.map_or("-", Rung::name)));
+        lines.extend(vm.last_migration.as_deref().map(migration));
         lines
     }
+}
+
+/// A migration in the form of the file.
+fn migration(view: &MigrationView) -> String {
+    let phase = |phase: &PhaseView| format!("{} {}", phase.name, json!(phase.after_ms));
+    let phases: Vec<String> = view.phases.iter().map(phase).collect();
+    let word = |value: Value| value.as_str().unwrap().to_owned();
+    format!("~ {} {}: {}", word(json!(view.direction)), word(json!(view.outcome)), phases.join(", "))
 }
 
 fn kind_of(text: &str) -> LifecycleKind {
@@ -90,7 +105,7 @@ fn state_of(text: &str) -> Option<VmState> {
 fn play(recorded: &str) -> String {
     let mut stage = None;
     let mut played = Vec::new();
-    for line in recorded.lines().filter(|line| !line.starts_with('>') && !line.starts_with('=')) {
+    for line in recorded.lines().filter(|line| !line.starts_with(['>', '=', '~'])) {
         played.push(line.to_owned());
         if line.is_empty() || line.starts_with('#') {
             continue;

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Nic, Vm};
-use crate::config::judge::{FORMATS, FROZEN, LEVELS, ORIGINS, STOPS, TRANSPORTS};
+use crate::config::judge::ORIGINS;
+use crate::config::{Frozen, LogFormat, LogLevel, OnStop, Transport};
 
 /// Kinds of values, each a type with its schema.
 macro_rules! kinds {
@@ -108,11 +109,11 @@ kinds! {
     Listening(_) = text("^(unix:/.+|.+:[0-9]{1,5})$");
     Table(_) = json_schema!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": u32::MAX}, text("^[!-~]{1,15}$")]});
     TransitTable(_) = json_schema!({"type": "integer", "minimum": 1, "maximum": u32::MAX});
-    TransportName(_) = one_of(&TRANSPORTS);
-    StopName(_) = one_of(&STOPS);
-    FrozenName(_) = one_of(&FROZEN);
-    LevelName(_) = one_of(&LEVELS);
-    FormatName(_) = one_of(&FORMATS);
+    TransportName(_) = one_of(Transport::ALL);
+    StopName(_) = one_of(OnStop::ALL);
+    FrozenName(_) = one_of(Frozen::ALL);
+    LevelName(_) = one_of(LogLevel::ALL);
+    FormatName(_) = one_of(LogFormat::ALL);
     OriginName(_) = one_of(&ORIGINS);
     /// Under each service IP a NIC.
     Nics(generator) = json_schema!({

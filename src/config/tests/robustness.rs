@@ -191,7 +191,6 @@ fn json_is_read_item_by_item_and_its_faults_are_found_in_their_places() {
     );
     assert!(json.len() > 1 << 20);
     assert_eq!(good(&json).vms.len(), 30_000);
-    assert_eq!(good(&format!("\n {json}")).vms.len(), 30_000);
     assert_eq!(
         bad(r#"{"exabgp": {"transport": "pipe"}, "bgp": {"local_as": 1}}"#),
         [r#"1:26: exabgp.transport: "pipe": must be relay, child or print"#]

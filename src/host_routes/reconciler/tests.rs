@@ -145,6 +145,27 @@ fn changes_that_are_none_of_ours_are_not_looked_at() {
 }
 
 #[test]
+fn what_others_take_away_is_counted_once_and_what_is_ordered_is_not() {
+    let mut world = World::new();
+    let mut reconciler = placed(&mut world);
+    reconciler.news();
+    world.look(&mut reconciler);
+    assert_eq!(reconciler.repairs(), 0, "nothing was taken away");
+    for times in [1, 2] {
+        world.act(&Act::Remove(0, 0), &mut reconciler, &mut BTreeMap::new());
+        world.settle(&mut reconciler);
+        reconciler.news();
+        world.look(&mut reconciler);
+        assert_eq!(reconciler.repairs(), times);
+    }
+    world.order(&mut reconciler, "198.51.100.10", "vnet0", Standing::Waits);
+    world.settle(&mut reconciler);
+    reconciler.news();
+    world.look(&mut reconciler);
+    assert_eq!(reconciler.repairs(), 2, "it is to wait now");
+}
+
+#[test]
 fn each_order_is_answered_though_nothing_changes_by_it() {
     let mut world = World::new();
     let mut reconciler = placed(&mut world);

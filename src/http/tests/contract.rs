@@ -3,8 +3,10 @@
 use super::*;
 use crate::exabgp::NeighborState;
 use crate::route::NextHop;
-use crate::snapshot::MigrationView;
-use crate::vm::{MigrationDirection, MigrationOutcome};
+use std::time::Duration;
+
+use crate::snapshot::{MigrationView, Millis, PhaseView};
+use crate::vm::{MigrationDirection, MigrationOutcome, MigrationPhase, VmName};
 
 fn web_route(prefix: &str) -> Value {
     json!({
@@ -62,6 +64,8 @@ fn web_1() -> Value {
         "state": "running",
         "reason": "booted",
         "since": "2026-03-01T09:59:59.123Z",
+        "cause": {"kind": "event", "detail": "resumed/unpaused", "at": "2026-03-01T09:59:59.123Z"},
+        "domain": "web-1",
         "service_ips": ["198.51.100.10", "2001:db8:5::10", "198.51.100.64/28"],
         "routes": [
             web_route("198.51.100.10/32"),
@@ -82,6 +86,8 @@ fn db_1() -> Value {
         "state": "running",
         "reason": "booted",
         "since": "2026-03-01T09:59:59.123Z",
+        "cause": {"kind": "event", "detail": "resumed/unpaused", "at": "2026-03-01T09:59:59.123Z"},
+        "domain": "db-1",
         "service_ips": ["198.51.100.20"],
         "routes": [db_route()],
         "last_migration": null,
@@ -98,6 +104,8 @@ fn web_2() -> Value {
         "state": null,
         "reason": null,
         "since": null,
+        "cause": null,
+        "domain": null,
         "service_ips": ["198.51.100.11", "2001:db8:6::/64"],
         "routes": [],
         "last_migration": null,
@@ -126,6 +134,7 @@ async fn status() {
             "since": "2026-03-01T08:00:01.000Z",
             "version": "9.0.0",
             "error": null,
+            "trust": "full",
         },
         "exabgp": {
             "transport": "relay",
@@ -140,7 +149,7 @@ async fn status() {
             "contradictions": 0,
         },
         "conflicts": {"total": 0, "open": []},
-        "host_routes": {"enabled": false, "error": null, "conflicts": [], "warnings": []},
+        "host_routes": {"enabled": false, "error": null, "conflicts": [], "repairs": 0, "warnings": []},
         "counts": {
             "vms": {"arrived": 0, "present": 1, "incoming": 0, "frozen": 0, "departing": 1, "absent": 1},
             "routes": {"pending": 0, "announced": 3, "withdrawing": 1, "failed": 0},
@@ -180,6 +189,69 @@ async fn an_empty_host_has_empty_lists() {
 }
 
 #[tokio::test]
+async fn explain() {
+    let router = serving(sample::host());
+    let json = get(&router, "/api/v1/explain/web-1").await.json();
+    let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["at", "chain", "generation", "subject", "summary", "vm"]);
+    assert_eq!(json["generation"], 7);
+    assert_eq!(json["subject"], json!({"kind": "vm", "name": "web-1"}));
+    let steps: Vec<&Value> = json["chain"].as_array().unwrap().iter().map(|link| &link["step"]).collect();
+    let expected = [
+        "configuration",
+        "identity",
+        "libvirt",
+        "presence",
+        "preference",
+        "route",
+        "route",
+        "route",
+        "exabgp",
+        "neighbors",
+    ];
+    assert_eq!(steps, expected);
+    for path in ["198.51.100.64/28", "198.51.100.64%2F28", "198.51.100.70"] {
+        let json = get(&router, &format!("/api/v1/explain/{path}")).await.json();
+        assert_eq!(json["subject"], json!({"kind": "prefix", "prefix": "198.51.100.64/28"}), "{path}");
+        assert_eq!(json["vm"], "web-1", "{path}");
+    }
+    let answer = get(&router, "/api/v1/explain/no%20such%2Fvm").await;
+    assert_problem(&answer, 404, "Not Found", "/api/v1/explain/no%20such%2Fvm");
+    assert!(answer.json()["detail"].as_str().unwrap().contains(r#""no such/vm""#), "{}", answer.body);
+    assert_problem(&get(&router, "/api/v1/explain/%ff").await, 400, "Bad Request", "/api/v1/explain/%ff");
+    assert_problem(&get(&router, "/api/v1/explain/").await, 404, "Not Found", "/api/v1/explain/");
+}
+
+#[tokio::test]
+async fn config_comes_whole_however_many_vms_it_has() {
+    for count in [0, 1, 5_000] {
+        let fleet = (0..count).map(|number| {
+            sample::configured(
+                &format!("vm-{number:05}"),
+                &[&format!("10.0.{}.{}", number / 256, number % 256)],
+            )
+        });
+        let config = sample::config(fleet);
+        let mut expected = serde_json::to_value(config.effective()).unwrap();
+        expected["vms"] = json!({});
+        for (name, vm) in &config.vms {
+            expected["vms"][name.as_str()] = serde_json::to_value(vm.effective()).unwrap();
+        }
+        let answer = get(&serving(sample::snapshot(config, [])), "/api/v1/config").await;
+        assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
+        assert_eq!(answer.json(), expected);
+        if count == 1 {
+            assert_eq!(
+                answer.json()["vms"],
+                json!({"vm-00000": {
+                    "uuid": null, "service_ips": ["10.0.0.0/32"], "nic": {}, "nics": {}, "attributes": {},
+                }})
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn health() {
     let router = serving(sample::host());
     assert_eq!(get(&router, "/healthz").await.json(), json!({"status": "alive"}));
@@ -212,12 +284,34 @@ async fn a_migration() {
     ];
     for (direction, outcome, direction_text, outcome_text) in migrations {
         let started_at = sample::time("2026-03-01T10:00:00.042Z");
-        let last_migration = Some(MigrationView { direction, started_at, outcome });
+        let phase = |name, after: u64| PhaseView {
+            name,
+            at: sample::time("2026-03-01T10:00:00.042Z"),
+            after_ms: Millis(Duration::from_nanos(after)),
+        };
+        let last_migration = Some(Arc::new(MigrationView {
+            id: 3,
+            vm: VmName::new("a"),
+            direction,
+            started_at,
+            ended_at: None,
+            outcome,
+            phases: vec![phase(MigrationPhase::IncomingSeen, 0), phase(MigrationPhase::Resumed, 308_400_999)],
+        }));
         let vm = VmView { last_migration, ..sample::vm("a", Presence::Arrived, Vec::new()) };
         let router = serving(sample::snapshot(sample::config([]), [vm]));
         let json = get(&router, "/api/v1/vms/a").await.json();
         let expected = json!({
-            "direction": direction_text, "started_at": "2026-03-01T10:00:00.042Z", "outcome": outcome_text,
+            "id": 3,
+            "vm": "a",
+            "direction": direction_text,
+            "started_at": "2026-03-01T10:00:00.042Z",
+            "ended_at": null,
+            "outcome": outcome_text,
+            "phases": [
+                {"name": "incoming_seen", "at": "2026-03-01T10:00:00.042Z", "after_ms": 0.0},
+                {"name": "resumed", "at": "2026-03-01T10:00:00.042Z", "after_ms": 308.401},
+            ],
         });
         assert_eq!(json["last_migration"], expected);
     }

@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::running::{PATIENCE, Running, http, is_closed, one_answer, request, rest, status_of};
 use super::*;
 
@@ -64,24 +66,75 @@ fn a_request_head_is_limited_in_size() {
 }
 
 #[test]
-fn connections_above_the_limit_wait_for_their_turn() {
+fn where_all_places_are_taken_the_connection_that_is_idle_for_longest_makes_room() {
     let server = Running::tcp(Limits { connections: 2, header_read: PATIENCE, ..Limits::default() });
     let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let mut busy: Vec<TcpStream> = (0..2).map(|_| server.connect()).collect();
-    for stream in &mut busy {
+    let mut open: Vec<TcpStream> = (0..2).map(|_| server.connect()).collect();
+    for stream in &mut open {
         stream.write_all(ask).unwrap();
         assert_eq!(status_of(&one_answer(stream)), 200);
     }
+    // The first has asked again since.
+    open[0].write_all(ask).unwrap();
+    assert_eq!(status_of(&one_answer(&mut open[0])), 200);
+    let mut third = server.connect();
+    third.write_all(ask).unwrap();
+    assert_eq!(status_of(&one_answer(&mut third)), 200);
+    assert!(is_closed(&mut open[1]));
+    open[0].write_all(ask).unwrap();
+    assert_eq!(status_of(&one_answer(&mut open[0])), 200);
+}
+
+#[test]
+fn an_answer_that_is_under_way_makes_room_for_nobody() {
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let server = Running::start(&http(Listen::Tcp(([127, 0, 0, 1], 0).into())), limits, large_host());
+    let mut slow = server.connect();
+    slow.write_all(request("/api/v1/routes").as_bytes()).unwrap();
+    slow.read_exact(&mut [0; 1_000]).unwrap();
     let mut waiting = server.connect();
-    waiting.write_all(ask).unwrap();
+    waiting.write_all(request("/healthz").as_bytes()).unwrap();
     waiting.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     assert_eq!(waiting.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    // Those that have their turn are served on.
-    busy[0].write_all(ask).unwrap();
-    assert_eq!(status_of(&one_answer(&mut busy[0])), 200);
-    busy.pop();
+    assert!(rest(&mut slow).ends_with("]}\r\n0\r\n\r\n"), "it comes whole");
     waiting.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert_eq!(status_of(&one_answer(&mut waiting)), 200);
+    assert_eq!(status_of(&rest(&mut waiting)), 200);
+}
+
+/// Slow-loris: hundreds of clients that send a little of a request and no more, and come again when they are closed.
+#[test]
+fn clients_with_half_a_request_keep_nobody_else_out() {
+    let server = Running::tcp(Limits { connections: 100, header_read: PATIENCE, ..Limits::default() });
+    let half_open = || {
+        let mut stream = server.connect();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ").unwrap();
+        stream
+    };
+    let mut half_open_ones: Vec<TcpStream> = (0..400).map(|_| half_open()).collect();
+    for _ in 0..50 {
+        assert_eq!(status_of(&server.get("/api/v1/vms")), 200);
+        half_open_ones.rotate_left(1);
+        *half_open_ones.last_mut().unwrap() = half_open();
+    }
+}
+
+#[test]
+fn two_thousand_clients_are_served_at_once() {
+    let server = Running::tcp(Limits { header_read: PATIENCE, ..Limits::default() });
+    let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    // Both ends of each connection are in this process.
+    let files = getrlimit(Resource::Nofile);
+    assert!(files.maximum.is_none_or(|most| most >= 5_000), "raise the hard limit of open files: {files:?}");
+    setrlimit(Resource::Nofile, Rlimit { current: Some(5_000).max(files.current), ..files }).unwrap();
+    let mut clients: Vec<TcpStream> = (0..2_048).map(|_| server.connect()).collect();
+    for _ in 0..2 {
+        for client in &mut clients {
+            client.write_all(ask).unwrap();
+        }
+        for client in &mut clients {
+            assert_eq!(status_of(&one_answer(client)), 200);
+        }
+    }
 }
 
 /// A host with so many routes that its list fits into no socket's buffers.

@@ -212,6 +212,29 @@ fn the_token_comes_from_its_file() {
 }
 
 #[test]
+fn a_token_that_is_read_again_is_in_force_at_once_and_a_bad_file_changes_nothing() {
+    let folder = Folder::new();
+    let file = folder.file("token");
+    fs::write(&file, "first").unwrap();
+    let tcp = http(Listen::Tcp(([127, 0, 0, 1], 0).into()));
+    let config = Http { token_file: Some(file.clone()), ..tcp };
+    let server = Running::start(&config, Limits::default(), sample::host());
+    let status = |token: &str| {
+        let header = format!("Authorization: Bearer {token}\r\nConnection");
+        status_of(&server.talk(&request("/api/v1/status").replace("Connection", &header)))
+    };
+    fs::write(&file, "second").unwrap();
+    assert_eq!((status("first"), status("second")), (200, 401), "nobody asked for it");
+    server.token.read_again().unwrap();
+    assert_eq!((status("first"), status("second")), (401, 200));
+    fs::write(&file, "\n").unwrap();
+    assert!(matches!(server.token.read_again(), Err(BindError::TokenEmpty { .. })));
+    fs::remove_file(&file).unwrap();
+    assert!(matches!(server.token.read_again(), Err(BindError::TokenUnreadable { .. })));
+    assert_eq!((status("first"), status("second")), (401, 200));
+}
+
+#[test]
 fn a_token_file_without_a_token_is_an_error_that_names_it() {
     let folder = Folder::new();
     for (content, part) in [

@@ -16,6 +16,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Running {
     pub(super) address: Option<SocketAddr>,
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(super) token: Arc<TokenFile>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -27,13 +28,14 @@ impl Running {
 
     pub(super) fn start(config: &Http, limits: Limits, snapshot: Snapshot) -> Self {
         let server = Server { limits, ..bind(config).unwrap() };
+        let token = Arc::clone(&server.guard.token);
         let address = server.local_addr();
         let (snapshots, latest) = watch::channel(Arc::new(snapshot));
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             runtime().block_on(server.run(latest, async { stopped.await.unwrap_or_default() }))
         });
-        Self { address, snapshots, stop: Some(stop), thread: Some(thread) }
+        Self { address, snapshots, token, stop: Some(stop), thread: Some(thread) }
     }
 
     pub(super) fn connect(&self) -> TcpStream {
@@ -77,7 +79,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// Binds on a runtime that is gone when the server runs.
 pub(super) fn bind(config: &Http) -> Result<Server, BindError> {
-    runtime().block_on(Server::bind(config, "kvm1.example.net"))
+    runtime().block_on(Server::bind(config, "kvm1.example.net", Arc::default()))
 }
 
 pub(super) fn http(listen: Listen) -> Http {

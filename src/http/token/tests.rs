@@ -5,7 +5,7 @@ fn admitted(values: &[&'static str]) -> bool {
     for value in values {
         headers.append(AUTHORIZATION, value.parse().unwrap());
     }
-    Token::for_tests("s3cret").is_in(&headers)
+    TokenFile::for_tests("s3cret").admits(&headers)
 }
 
 #[test]

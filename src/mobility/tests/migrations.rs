@@ -124,3 +124,41 @@ fn a_vm_that_was_executing_when_it_was_missed_is_on_the_side_that_the_job_tells(
     host.event(ARRIVES);
     assert_eq!(host.presence(), Presence::Arrived);
 }
+
+#[test]
+fn an_arrival_whose_beginning_was_missed_is_a_migration_all_the_same() {
+    let mut host = Host::empty();
+    host.event(ARRIVES);
+    assert_eq!(host.outcome(), Some((In, Completed)));
+
+    let mut restarted = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
+    restarted.list(&[MIGRATING]);
+    assert_eq!((restarted.presence(), restarted.outcome()), (Presence::Incoming, None));
+    restarted.event(ARRIVES);
+    assert_eq!(restarted.outcome(), Some((In, Completed)));
+}
+
+#[test]
+fn a_resumed_that_ends_no_copy_is_no_arrival() {
+    let mut source = Host::empty();
+    source.event(UNPAUSED);
+    let mut goes_on = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
+    goes_on.mobility.found([("198.51.100.10".parse().unwrap(), Rung::Active)].into(), goes_on.now);
+    goes_on.list(&[MIGRATING]);
+    assert_eq!(goes_on.presence(), Presence::Departing, "the agent was started in the switch-over");
+    for host in [&mut source, &mut goes_on] {
+        // The second RESUMED of a post-copy, and a source that goes on after a failure.
+        host.event(ARRIVES);
+        assert_eq!(host.outcome(), None);
+    }
+}
+
+#[test]
+fn a_domain_that_is_not_managed_has_migrations_too() {
+    let mut host = Host::empty();
+    host.event_of(OTHER, "stranger", INCOMING);
+    let moves = host.event_of(OTHER, "stranger", ARRIVES).moves;
+    let [told] = &moves[..] else { panic!("{moves:?}") };
+    assert_eq!((told.name.as_str(), &told.vm), ("stranger", &None));
+    assert_eq!(host.outcome(), Some((In, Completed)));
+}

@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from roamlab import kernel
+from roamlab import guests, kernel
 from roamlab.namespaces import wait_until
 from roamlab.recording import Watch
 from roamlab.timeline import Best, Forwards, Lifecycle, Seen, Timeline
@@ -46,9 +46,12 @@ class Lane:
         self.lab = lab
         self.prober = prober
         self.watch = Watch(lab)
-        self.host, self.other = (host.name for host in lab.topology.hosts)
+        self.host, self.other, *_ = (host.name for host in lab.topology.hosts)
+        # VMs that probe, each with its host.
+        self.peers = lab.topology.peers()
         self.prefix = lab.topology.vm(VM).prefix
-        lab.start(VM, self.host)
+        for vm, host in {VM: self.host, **self.peers}.items():
+            lab.start(vm, host)
         self.settle()
 
     def close(self):
@@ -63,13 +66,16 @@ class Lane:
         lab.await_answer(VM, SETTLE_SECONDS)
 
     def cross(self, rate):
-        """Migrates the VM to the other host under so many probes a second from each client."""
+        """Migrates the VM to the other host under so many probes a second from each client and each VM that probes."""
         lab, seen = self.lab, len(self.watch.entries)
         began, source, target = time.time_ns(), self.host, self.other
         state = [Forwards(began, router.name, self.prefix, kernel.forwards(lab, router.name, self.prefix))
                  for router in lab.topology.routers]
         marks = {router.name: kernel.log(lab, router.name).stat().st_size for router in lab.topology.routers}
         probers = {client.name: self.start_prober(client.name, rate) for client in lab.topology.clients}
+        address = lab.topology.vm(VM).address
+        for peer in self.peers:
+            guests.begin(lab, peer, address, 1000 // rate)
         try:
             time.sleep(LEAD_SECONDS)
             begun = time.time_ns()
@@ -84,6 +90,7 @@ class Lane:
                     lab.namespaces.signal(pid, "TERM")
         wait_until("the probers end", lambda: not any(map(lab.namespaces.alive, probers.values())))
         probes = {client: figures.parse(self.found(client).read_text()) for client in probers}
+        probes |= {peer: guests.end(lab, peer, address) for peer in self.peers}
         job = wait_until("libvirt's figures of the migration", lambda: self.event(seen, source, "JOB"))
         stopped = wait_until("libvirt's event of the switch-over", lambda: self.event(seen, source, "SUSPENDED"))
         entries = [*state, *self.watch.entries[seen:], *self.told(began, marks)]
@@ -94,11 +101,19 @@ class Lane:
         led = turning.led(recorded, target)
         moved = None if led is None else (led - stopped.at) / figures.NS_PER_MS
         clients = {
-            client: Sight(turning.place(lab.topology, client, source, target),
-                          figures.figures(found, job.detail["downtime"], moved), figures.pace(found, rate, begun))
+            client: Sight(self.place(client, source, target), figures.figures(found, job.detail["downtime"], moved),
+                          figures.pace(found, rate, begun))
             for client, found in probes.items()}
+        for peer in self.peers:
+            clients[peer] = clients[peer]._replace(figures=clients[peer].figures._replace(unreachable=None, exceeded=None))
         return Crossing(source, target, clients, turning.turn(recorded, source, target, stopped.at),
                         timeline(recorded, stopped.at))
+
+    def place(self, client, source, target):
+        """Where a client, or a VM that probes, stands in a migration."""
+        if client in self.peers:
+            return turning.place_of_vm(self.peers[client], source, target)
+        return turning.place(self.lab.topology, client, source, target)
 
     def found(self, client):
         """The file into which a client's prober writes."""

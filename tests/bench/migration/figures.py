@@ -20,8 +20,8 @@ class Figures(NamedTuple):
     silence: float  # ms, the longest time without the arrival of an answer
     downtime: float  # ms, QEMU's own figure
     beyond: float  # ms of silence more than QEMU's downtime
-    unreachable: int  # ICMP errors: destination unreachable
-    exceeded: int  # ICMP errors: time exceeded
+    unreachable: int | None  # ICMP errors: destination unreachable; None: a client that does not see them
+    exceeded: int | None  # ICMP errors: time exceeded; likewise
     moved: float | None  # ms from the guest's stop until all routers led to the new host for good; None: no routes
 
 

@@ -4,7 +4,7 @@ from statistics import median
 from typing import NamedTuple
 
 from .figures import Figures
-from .turning import ONE_SWITCH, PLACES, Turn
+from .turning import ONE_SWITCH, PLACES, SOURCE_HOST, TARGET_HOST, THIRD_HOST, Turn
 
 TITLES = Figures("probes lost", "longest loss, ms", "silence, ms", "QEMU's downtime, ms", "silence less downtime, ms",
                  "ICMP unreachables", "ICMP time exceeded", "route moved after guest stopped, ms")
@@ -94,11 +94,18 @@ def aims(found):
 def network_aims(found):
     """What roamd is to reach in every network whose routers hand on all paths, judged by a list of Crossings."""
     without = sum(crossed.turn.without for crossed in found if crossed.turn)
-    unreachable = sum(each.unreachable for each in seen_from(PLACES, found))
+    unreachable = sum(each.unreachable or 0 for each in seen_from(PLACES, found))
     return [
         Aim(f"routers without a route in all migrations: {without}, none ever", without == 0),
         Aim(f"ICMP unreachables in all migrations: {unreachable}, none ever", unreachable == 0),
     ]
+
+
+def vm_aims(found):
+    """What roamd is to reach for VMs on either host and on a third, judged by a list of Crossings."""
+    for place in (SOURCE_HOST, TARGET_HOST, THIRD_HOST):
+        lost = median(each.lost for each in seen_from([place], found))
+        yield Aim(f"median of the probes lost by a client {place}: {lost:g}, at most 3", lost <= 3)
 
 
 def differences(found, one_switch):

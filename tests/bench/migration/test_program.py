@@ -49,8 +49,20 @@ def test_a_short_run_in_a_fabric_tells_of_each_client_and_of_all_routers(tmp_pat
         each.split() for each in ("behind the spines", "under the source's switch", "under the destination's switch")]
 
 
+def test_a_short_run_from_vm_to_vm_tells_what_a_vm_on_each_host_saw(tmp_path):
+    printed, found = run(tmp_path / "raw", "--vms", "roamd")
+    [migration] = found
+    assert {client: sight["place"] for client, sight in migration["clients"].items()} == {
+        "client": "behind the spines", "web": "in a VM on the source", "db": "in a VM on the destination",
+        "app": "in a VM on a third host"}
+    for client, sight in migration["clients"].items():
+        assert sight["figures"]["silence"] > 0 and sight["pace"]["answered"] > 0
+        assert (sight["figures"]["unreachable"] is None) == (client != "client")
+    assert printed.count("roamd's aim") == 3
+
+
 def test_what_is_not_known_is_refused_in_words():
-    for option, value, reason in (("--modes", "roamd,none", "no none"), ("--networks", "ring", "no ring"),
+    for option, value, reason in (("--modes", "roamd,none", "no none"), ("--networks", "ring", "no ring"), ("--vms", "none", "no none"),
                                   ("--rate", "0", "a rate is 1 to 10000"), ("-n", "0", "at least 1")):
         done = subprocess.run([MIGRATE, option, value], capture_output=True, text=True, timeout=60)
         assert done.returncode == 2

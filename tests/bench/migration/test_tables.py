@@ -3,7 +3,8 @@
 from migration import tables
 from migration.crossing import Crossing, Sight
 from migration.figures import Figures, Pace
-from migration.turning import BEHIND_SPINES, ONE_SWITCH, SOURCE_SWITCH, TARGET_SWITCH, Turn
+from migration.turning import (
+    BEHIND_SPINES, ONE_SWITCH, SOURCE_HOST, SOURCE_SWITCH, TARGET_HOST, TARGET_SWITCH, THIRD_HOST, Turn)
 
 
 def crossing(lost, turn, places=(ONE_SWITCH,), unreachable=0, beyond=20):
@@ -106,6 +107,25 @@ def test_one_router_without_a_route_or_one_unreachable_misses_the_aims_of_a_netw
     assert [aim.met for aim in tables.network_aims([fabric(), fabric()])] == [True, True]
     assert [aim.met for aim in tables.network_aims([fabric(), fabric(without=1)])] == [False, True]
     assert [aim.met for aim in tables.network_aims([fabric(), fabric(unreachable=1)])] == [True, False]
+
+
+def test_the_loss_of_vms_is_judged_place_by_place_by_medians():
+    places = (SOURCE_HOST, TARGET_HOST, THIRD_HOST)
+    # Each place loses one more than the one before it.
+    found = [crossing(lost, one_switch().turn, places) for lost in (1, 2, 90)]
+    assert [(aim.met, aim.text) for aim in tables.vm_aims(found)] == [
+        (True, "median of the probes lost by a client in a VM on the source: 2, at most 3"),
+        (True, "median of the probes lost by a client in a VM on the destination: 3, at most 3"),
+        (False, "median of the probes lost by a client in a VM on a third host: 4, at most 3"),
+    ]
+
+
+def test_a_client_that_sees_no_icmp_errors_has_dashes_for_them_and_misses_no_aim():
+    seen = crossing(1, one_switch().turn, (SOURCE_HOST,))
+    blind = seen.clients["c0"]._replace(figures=seen.clients["c0"].figures._replace(unreachable=None, exceeded=None))
+    lines = tables.networks({"roamd": [seen._replace(clients={"c0": blind})]})
+    assert [line.split()[-1] for line in lines if "ICMP" in line] == ["-", "-"]
+    assert all(aim.met for aim in tables.network_aims([seen._replace(clients={"c0": blind})]))
 
 
 def test_a_network_is_compared_with_one_switch_by_medians():

@@ -5,7 +5,8 @@ from roamlab.timeline import Best, Forwards, Seen, Timeline
 from roamlab.topology import TOPOLOGIES
 
 from migration import turning
-from migration.turning import BEHIND_SPINES, ONE_SWITCH, SOURCE_SWITCH, TARGET_SWITCH, Turn
+from migration.turning import (
+    BEHIND_SPINES, ONE_SWITCH, SOURCE_HOST, SOURCE_SWITCH, TARGET_HOST, TARGET_SWITCH, THIRD_HOST, Turn)
 
 MS = 1_000_000
 PREFIX = "198.51.100.10/32"
@@ -52,6 +53,10 @@ def test_a_client_stands_in_relation_to_the_switches_of_both_hosts(topology, cli
 
 def test_the_places_of_clients_under_switches_are_exchanged_on_the_way_back():
     assert turning.place(TOPOLOGIES["leaf-spine"], "c1", "h2", "h1") == TARGET_SWITCH
+
+
+def test_a_vm_that_probes_stands_on_either_host_or_on_another():
+    assert [turning.place_of_vm(host, "h2", "h1") for host in ("h1", "h2", "h3")] == [TARGET_HOST, SOURCE_HOST, THIRD_HOST]
 
 
 def test_on_one_switch_everything_is_led_to_the_new_host_when_the_switch_last_turned_to_it():

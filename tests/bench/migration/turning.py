@@ -14,8 +14,12 @@ ONE_SWITCH = "on the one switch"
 BEHIND_SPINES = "behind the spines"
 SOURCE_SWITCH = "under the source's switch"
 TARGET_SWITCH = "under the destination's switch"
+# Of VMs that probe.
+SOURCE_HOST = "in a VM on the source"
+TARGET_HOST = "in a VM on the destination"
+THIRD_HOST = "in a VM on a third host"
 # In the order in which they are printed.
-PLACES = (ONE_SWITCH, BEHIND_SPINES, SOURCE_SWITCH, TARGET_SWITCH)
+PLACES = (ONE_SWITCH, BEHIND_SPINES, SOURCE_SWITCH, TARGET_SWITCH, SOURCE_HOST, TARGET_HOST, THIRD_HOST)
 
 
 class Turn(NamedTuple):
@@ -40,6 +44,11 @@ def place(topology, client, source, target):
     if under_source and under_target:
         return ONE_SWITCH
     return SOURCE_SWITCH if under_source else TARGET_SWITCH if under_target else BEHIND_SPINES
+
+
+def place_of_vm(host, source, target):
+    """Where a VM that probes from this host stands in a migration."""
+    return {source: SOURCE_HOST, target: TARGET_HOST}.get(host, THIRD_HOST)
 
 
 def led(timeline, target):

@@ -134,8 +134,10 @@ class Layer2(Lab):
         return True
 
 
-# All but roamd's are for one switch.
-WAYS = {"roamd": Roamd, "naive": Naive, "hook": Hook, "layer2": Layer2}
+# The hosts have routes to all VMs, wherever these are, and nobody changes them.
+STATIC = {"host_routes": False}
+# Each way with what differs in its lab's options. All but roamd's are for one switch.
+WAYS = {"roamd": (Roamd, {}), "static": (Roamd, STATIC), "naive": (Naive, STATIC), "hook": (Hook, STATIC), "layer2": (Layer2, STATIC)}
 
 # Networks for roamd: what differs in a lab's options.
 NETWORKS = {
@@ -144,4 +146,10 @@ NETWORKS = {
     # The same, and routers hand on their best path only.
     "best-only": {"topology": "leaf-spine", "add_paths": False},
     "reflector": {"topology": "reflector"},
+}
+
+# The same for what VMs on other hosts see, and one on the destination and the source.
+FROM_VMS = {
+    "roamd": {"topology": "three-racks"},
+    "static": {"topology": "three-racks"} | STATIC,
 }

@@ -8,6 +8,7 @@ import subprocess
 from .ladder import ORIGIN
 from .place import REPOSITORY
 from .topology import SERVICE_V4, SERVICE_V6, LabError
+from .wires import GATEWAY_MAC, GATEWAY_V4, GATEWAY_V6
 
 TRANSPORTS = ("relay", "child")
 
@@ -33,6 +34,13 @@ log:
   format: json
 """
 
+HOST_ROUTES = """\
+host_routes:
+  enabled: true
+  uplinks: [{uplinks}]
+  gateway: {{v4: {v4}, v6: "{v6}", mac: "{mac}"}}
+"""
+
 
 def binary():
     """The roamd that cargo built last, built first if there is none."""
@@ -49,7 +57,11 @@ def configure(lab, host):
     text = CONFIG.format(
         transport=options.transport, lease=options.lease, settle=options.settle, asn=host.asn, prepend_step=options.prepend_step,
         next_hop_v6="self" if topology.session_a_family else topology.ends(host.name)[0].address_v6,
-        service_v4=SERVICE_V4, service_v6=SERVICE_V6, origin=ORIGIN, number=topology.number(host.name)) + "vms:\n"
+        service_v4=SERVICE_V4, service_v6=SERVICE_V6, origin=ORIGIN, number=topology.number(host.name))
+    if options.host_routes:
+        text += HOST_ROUTES.format(uplinks=", ".join(end.peer for end in topology.ends(host.name)), v4=GATEWAY_V4, v6=GATEWAY_V6,
+                                   mac=GATEWAY_MAC)
+    text += "vms:\n"
     for vm in topology.vms:
         text += f"  {vm.name}:\n    service_ips: [{vm.address}, \"{vm.address_v6}\"]\n"
     (lab.path / host.name / "roamd.yaml").write_text(text)
@@ -77,11 +89,27 @@ class UnixConnection(http.client.HTTPConnection):
 
 def rest(directory, path):
     """A document of the REST view with its status."""
+    status, text = get(directory, path)
+    try:
+        return status, json.loads(text)
+    except ValueError as error:
+        raise LabError(f"REST {path}: {error}") from error
+
+
+def metrics(directory):
+    """Each series of /metrics with its value."""
+    _, text = get(directory, "/metrics")
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {series: float(value) for series, _, value in lines}
+
+
+def get(directory, path):
+    """An answer of the REST view as text, with its status."""
     connection = UnixConnection(directory / "run/roamd/http.sock")
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        return answer.status, answer.read().decode()
     except (http.client.HTTPException, ValueError) as error:
         raise LabError(f"REST {path}: {error}") from error
     finally:

@@ -21,6 +21,7 @@ may be as long, because an emulated guest on a busy machine is. What routers do 
 preference of a millisecond in the middle of a copy is found.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from .ladder import ABOVE_STANDBY
@@ -36,10 +37,11 @@ class Span(NamedTuple):
     value: object
 
 
-def judge(timeline, reaction=REACTION, moment=0):
+def judge(timeline, reaction=REACTION, moment=0, patience=None):
     """Everything that did not hold, in words; an empty list is a good recording.
 
-    What did not hold for less than a `moment`, in nanoseconds, is let pass where a test says why.
+    What did not hold for less than a `moment`, in nanoseconds, is let pass where a test says why. With `patience` (ns) an
+    answer that took longer is none: what a frozen copy drew waits in its tap, and is answered by the guest that it becomes.
     """
     executions = spans(timeline.executions(), timeline.ended)
     steady = list(steadily(timeline, [span for span in executions if len(span.value) == 1], reaction))
@@ -59,6 +61,8 @@ def judge(timeline, reaction=REACTION, moment=0):
         found += routed(timeline, router, existing, moment)
         found += one_a_rung(timeline, router, executions, heard, reaction)
         found += settled(router, executions, heard, best, ends)
+    if patience is not None:
+        timeline = replace(timeline, probes={client: timely(probes, patience) for client, probes in timeline.probes.items()})
     found += reachable(timeline, steady, existing, executions[-1], reaction)
     # What has nothing to do with one router is said once.
     return list(dict.fromkeys(found))
@@ -191,6 +195,13 @@ def booting(timeline, execution, probes, span, reaction):
     return bool(started) and not any(arrival and started[0] <= arrival < span.begin for arrival in probes.received)
 
 
+def timely(probes, patience):
+    """The probes without what was answered too late."""
+    return replace(probes, received=tuple(
+        arrival if arrival is not None and arrival - sent <= patience else None
+        for sent, arrival in zip(probes.sent, probes.received)))
+
+
 def lost_runs(probes):
     """Each run of probes without an answer, until the next that was answered."""
     found, since = [], None
@@ -210,7 +221,6 @@ def frozen(timeline):
     all_of_it = spans(timeline.executions(), timeline.ended)
     return [span for before, span, after in zip(all_of_it, all_of_it[1:], all_of_it[2:])
             if before.value and not span.value and after.value]
-
 
 
 def names(hosts):

@@ -14,12 +14,15 @@ from .topology import TOPOLOGIES, Client, LabError
 
 VIRSH = ("virsh", "-q", "-c", "qemu:///system")
 
-# Runs inside the client: hands one line to the guest's service and prints its answer.
+# Runs inside the client: hands one line to the guest's service and prints its answer, after the time in between (ns).
 ORDER = """
-import socket, sys
+import socket, sys, time
 with socket.create_connection((sys.argv[1], 99), timeout=15) as connection:
+    began = time.time_ns()
     connection.sendall(sys.argv[2].encode() + b"\\n")
-    print(connection.makefile().readline())
+    answers = connection.makefile()
+    first = answers.read(1)
+    print((began + time.time_ns()) // 2, first + answers.readline())
 """
 
 
@@ -47,6 +50,10 @@ class Options:
     bfd: bool = False
     # libvirt asks roamd's hook before it takes a migration.
     hook: bool = False
+    # roamd sets the kernel's routes to the VMs; else each host has static ones to all of them, wherever they are.
+    host_routes: bool = True
+    # Taps keep 10,000 packets while their guest stands still, as a udev rule would have it, and not the kernel's 1,000.
+    long_queues: bool = False
 
 
 class Lab:
@@ -113,9 +120,10 @@ class Lab:
         for node in topology.nodes:
             (self.path / node.name).mkdir()
             namespaces.add(node.name, self.path / "lab.log")
-        wires.connect(namespaces, topology)
+        wires.connect(namespaces, topology, static_routes=not self.options.host_routes)
+        for node in (*topology.routers, *topology.hosts):
+            kernel.start(namespaces, self, node.name)
         for router in topology.routers:
-            kernel.start(namespaces, self, router.name)
             self.start_router(router.name)
         if hypervisor.capabilities().is_dir():
             with ThreadPoolExecutor() as pool:
@@ -140,6 +148,8 @@ class Lab:
         (directory / "run/roamd").mkdir()
         if self.options.hook:
             hypervisor.install_hook(directory)
+        if self.options.long_queues:
+            self.namespaces.start(host.name, ["sh", "-c", wires.LONG_QUEUES], self.path / "lab.log")
         self.start_libvirtd(host.name)
         agent.configure(self, host)
         self.start_exabgp(host.name)
@@ -222,6 +232,10 @@ class Lab:
         """roamd's answer on a host: status and document."""
         return agent.rest(self.path / host, path)
 
+    def metrics(self, host):
+        """Each series of a host's /metrics with its value."""
+        return agent.metrics(self.path / host)
+
     def connected(self, router):
         """Waits until all BGP sessions of a router are up."""
         for end in self.topology.ends(router):
@@ -287,11 +301,17 @@ class Lab:
         self.migration(vm, source, target, *options).succeed()
 
     def order(self, vm, text):
-        """Tells the service in a VM what to do: `dirty MIB MIB_PER_SECOND`, or `idle`."""
+        """Tells the service in a VM what to do: `dirty MIB MIB_PER_SECOND`, `idle`, or `probe ADDRESS INTERVAL_MS`."""
+        _, said = self.ask(vm, text)
+        if said != "ok":
+            raise LabError(f"{vm} does not {text}: {said}")
+
+    def ask(self, vm, text):
+        """Asks the service in a VM; when it answered (ns) and what."""
         said = self.namespaces.run(
             self.topology.clients[0].name, "/usr/bin/python3", "-c", ORDER, self.topology.vm(vm).address, text, timeout=20)
-        if said.stdout.strip() != "ok":
-            raise LabError(f"{vm} does not {text}: {said.stdout.strip()}")
+        at, answer = said.stdout.split(maxsplit=1)
+        return int(at), answer.strip()
 
     def qemu(self, vm, host):
         """The process of a VM's QEMU on a host, also of one that is only just arriving."""

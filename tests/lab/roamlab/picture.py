@@ -8,7 +8,7 @@ import textwrap
 from typing import NamedTuple
 
 from .account import milliseconds, silences, told, waiting
-from .timeline import Best, Deed, Forwards, Lifecycle, Log, Seen, Session
+from .timeline import MAIN, Best, Deed, Forwards, HostRoute, Lifecycle, Log, Seen, Session
 
 # Probes lost closer together than this, in ns, are shown as one loss.
 ONE_LOSS = 50_000_000
@@ -69,7 +69,7 @@ def lanes(found, interval_ms=2):
 def rows(timeline, found):
     """Everything that a reader should see of a migration, in order of time."""
     made = [*before(timeline, found), *deeds(timeline, found), *events(timeline), *decisions(timeline), *routes(timeline, found),
-            *probes(timeline, found), *faults(timeline, found.client)]
+            *host_routes(timeline), *probes(timeline, found), *faults(timeline, found.client)]
     return sorted(made, key=lambda row: -1 if row.at is None else row.at)
 
 
@@ -97,14 +97,17 @@ def event_text(entry):
 
 
 def decisions(timeline):
-    """What roamd told ExaBGP, with the presence that it follows from, which is logged just after."""
+    """What roamd told ExaBGP, with the presence that it follows from, which is logged just after. What waits for the kernel's
+    route is told some time after it.
+    """
     logs = [entry for entry in timeline.of(Log) if entry.message in ("announce", "withdraw", "presence changed")
             and (entry.fields.get("prefix") == timeline.prefix or entry.fields.get("vm") == timeline.vm)]
-    taken = set()
+    taken, waiting_hosts = set(), set()
     for number, entry in enumerate(logs):
         if entry.message == "presence changed":
             # What is of no consequence is logged for debugging only.
             if number not in taken and entry.level != "DEBUG":
+                waiting_hosts.add(entry.host)
                 yield Row(entry.at, entry.host, f"roamd: {entry.fields['to']}", "decision")
             continue
         order = entry.fields["rung"] if entry.message == "announce" else "withdraw"
@@ -113,7 +116,8 @@ def decisions(timeline):
             taken.add(reason)
             yield Row(entry.at, entry.host, f"roamd: {logs[reason].fields['to']} ⇒ {order}", "decision")
         else:
-            yield Row(entry.at, entry.host, f"roamd: {order} again", "decision")
+            yield Row(entry.at, entry.host, f"roamd: {order}{'' if entry.host in waiting_hosts else ' again'}", "decision")
+        waiting_hosts.discard(entry.host)
 
 
 def routes(timeline, found):
@@ -132,6 +136,22 @@ def routes(timeline, found):
         now[entry.router, name] = to
         if not began and to != was:
             yield Row(entry.at, entry.router, f"{name}: {was or 'none'} → {to or 'NONE'}", "turn" if to else "fault")
+
+
+def host_routes(timeline):
+    """Whose packets a host's kernel leads to the VM on it, by the tables in which roamd has set its route."""
+    tables, before_it = {}, {}
+    for entry in timeline.of(HostRoute):
+        if entry.prefix != timeline.prefix:
+            continue
+        there = tables.setdefault(entry.host, set())
+        (there.add if entry.present else there.discard)(entry.table)
+        text = f"host route: {'for all' if MAIN in there else 'uplink only' if there else 'none'}"
+        if entry.at <= timeline.began:
+            before_it[entry.host] = Row(None, entry.host, text, "update")
+        else:
+            yield Row(entry.at, entry.host, text, "update")
+    yield from before_it.values()
 
 
 def update(entry, from_the_right):

@@ -2,7 +2,7 @@
 
 A recording is made by `with Recording(lab) as recording:`. Afterwards `recording.timelines` has one for each VM and each of
 its prefixes, and `recording.timeline` is the first of them. While it runs, a test can wait for libvirt's events. It changes
-nothing in the lab but for the clients' probes.
+nothing in the lab but for the probes, which come from the clients and, where it is asked for, from hosts and other VMs.
 """
 
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import libvirt
 
-from . import hypervisor, kernel
+from . import guests, hypervisor, kernel
 from .clock import nanoseconds
 from .namespaces import wait_until
-from .timeline import Best, Deed, Forwards, Lifecycle, Log, Probes, Seen, Timeline
+from .timeline import Best, Deed, Forwards, HostRoute, Lifecycle, Log, Probes, Seen, Timeline
 from .topology import LabError
 
 EVENTS = {
@@ -120,10 +120,15 @@ class Watch:
 
 
 class Recording:
-    """One recording of some VMs, with probes from every client to every address each `interval` milliseconds."""
+    """One recording of some VMs, with probes to every address each `interval` milliseconds.
 
-    def __init__(self, lab, *vms, protocol="icmp", interval=2):
+    They come from every client, from the nodes `beside` them, and from inside of other VMs, the `peers`.
+    """
+
+    def __init__(self, lab, *vms, protocol="icmp", interval=2, beside=(), peers=()):
         self.lab = lab
+        self.nodes = [*(client.name for client in lab.topology.clients), *beside]
+        self.peers = peers
         self.vms = [lab.topology.vm(vm) for vm in vms or ("svc",)]
         self.protocol, self.interval = protocol, interval
         self.deeds = []
@@ -142,14 +147,19 @@ class Recording:
         self.executing = {vm.name: self.watch.executing(vm.name) for vm in self.vms}
         self.existing = {vm.name: self.watch.existing(vm.name) for vm in self.vms}
         program = ["/usr/bin/python3", Path(__file__).with_name("probe.py")]
-        for client in self.lab.topology.clients:
-            for vm in self.vms:
-                for prefix, address in vm.addresses.items():
-                    directory = self.lab.path / client.name
-                    found = directory / f"probe-{self.began}-{address}.json"
-                    self.probers[client.name, prefix] = found, self.lab.namespaces.start(
-                        client.name, [*program, self.protocol, address, self.interval, found], directory / "probe.log")
+        for prefix, address in self.addresses().items():
+            for node in self.nodes:
+                directory = self.lab.path / node
+                found = directory / f"probe-{self.began}-{address}.json"
+                self.probers[node, prefix] = found, self.lab.namespaces.start(
+                    node, [*program, self.protocol, address, self.interval, found], directory / "probe.log")
+            for peer in self.peers:
+                guests.begin(self.lab, peer, address, self.interval)
         return self
+
+    def addresses(self):
+        """Each prefix of the VMs with its address."""
+        return {prefix: address for vm in self.vms for prefix, address in vm.addresses.items()}
 
     def __exit__(self, kind, *_):
         try:
@@ -190,12 +200,17 @@ class Recording:
         for router in self.lab.topology.routers:
             yield kernel.log(self.lab, router.name)
         for host in self.lab.topology.hosts:
+            yield kernel.log(self.lab, host.name)
             yield self.lab.path / host.name / "roamd.log"
 
     def present_state(self):
-        """The routers' routes as they stand, as entries."""
+        """The routes of routers and hosts as they stand, as entries."""
+        for host in self.lab.topology.hosts:
+            for prefix in self.addresses():
+                for table in kernel.host_routes(self.lab, host.name, prefix):
+                    yield HostRoute(self.began, host.name, prefix, table, True)
         for router in self.lab.topology.routers:
-            for prefix in (prefix for vm in self.vms for prefix in vm.addresses):
+            for prefix in self.addresses():
                 routes = self.lab.routes(router.name, prefix)
                 for route in routes:
                     yield Seen(self.began, router.name, route.neighbor, prefix, True, route.rung, route.host)
@@ -210,6 +225,9 @@ class Recording:
         ended = time.time_ns()
         for _, pid in self.probers.values():
             wait_until("the probes end", lambda pid=pid: not self.lab.namespaces.alive(pid))
+        probes = {key: read_probes(found) for key, (found, _) in self.probers.items()}
+        for prefix, address in self.addresses().items():
+            probes |= {(peer, prefix): guests.end(self.lab, peer, address) for peer in self.peers}
         topology = self.lab.topology
         entries = [*self.state, *self.deeds, *self.watch.entries]
         for router in topology.routers:
@@ -219,17 +237,18 @@ class Recording:
             entries += [entry for entry in told if entry.at >= self.began]
             entries += kernel.entries(router.name, topology.neighbors(router.name), self.since(kernel.log(self.lab, router.name)))
         for host in topology.hosts:
+            entries += kernel.host_entries(host.name, self.since(kernel.log(self.lab, host.name)))
             entries += agent_entries(host.name, self.since(self.lab.path / host.name / "roamd.log"))
         # The sort is stable: what one part wrote at the same instant stays in its order.
         entries.sort(key=lambda entry: entry.at)
         return [
             Timeline(vm.name, prefix, topology, self.began, ended, self.executing[vm.name], self.existing[vm.name], entries,
-                     {client.name: read_probes(self.probers[client.name, prefix][0]) for client in topology.clients})
+                     {prober: probes[prober, prefix] for prober in (*self.nodes, *self.peers)})
             for vm in self.vms for prefix in vm.addresses]
 
     def about(self, path):
         """The whole lines of a router's log that are about these VMs, or about its sessions."""
-        prefixes = [prefix for vm in self.vms for prefix in vm.addresses]
+        prefixes = self.addresses()
         with open(path, encoding="utf-8", errors="replace") as file:
             return [line for line in file.read().splitlines() if any(prefix in line for prefix in prefixes) or "TRACE" not in line]
 

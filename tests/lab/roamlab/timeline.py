@@ -12,6 +12,10 @@ from typing import NamedTuple
 from .topology import Topology
 
 
+# The table of a host's kernel that is named by no number.
+MAIN = "main"
+
+
 class Lifecycle(NamedTuple):
     """A libvirt event of a VM on a host: ("SUSPENDED", "MIGRATED"); or ("ITERATION", n), ("JOB", {statistics})."""
 
@@ -55,6 +59,16 @@ class Forwards(NamedTuple):
     router: str
     prefix: str
     neighbors: frozenset
+
+
+class HostRoute(NamedTuple):
+    """A host's kernel has a route of roamd's to a VM in a table from now on, or has it no longer."""
+
+    at: int
+    host: str
+    prefix: str
+    table: str
+    present: bool
 
 
 class Session(NamedTuple):

@@ -117,6 +117,11 @@ class Topology:
     def clients(self):
         return self.of_kind(Client)
 
+    def peers(self):
+        """A VM on each host, beside the one that migrates between the first two, where there are more; each with its host."""
+        hosts = [host.name for host in self.hosts]
+        return dict(zip((vm.name for vm in self.vms[1:]), hosts)) if len(hosts) > 2 else {}
+
     def number(self, host):
         """A host's number, by which its routes tell from where they are."""
         return 1 + [node.name for node in self.hosts].index(host)
@@ -210,4 +215,15 @@ TWO_TORS = Topology(
     session_a_family=True,
 )
 
-TOPOLOGIES = {"one-tor": ONE_TOR, "leaf-spine": LEAF_SPINE, "frr-racks": FRR_RACKS, "reflector": REFLECTOR, "two-tors": TWO_TORS}
+# Three racks behind one spine, so that there is a host beside the two of a migration, and a VM for each host beside the one
+# that migrates.
+THREE_RACKS = Topology(
+    nodes=(Client("client"), Router("spine", 65000), Router("tor1", 65001), Router("tor2", 65002), Router("tor3", 65003),
+           Host("h1", 65101), Host("h2", 65102), Host("h3", 65103)),
+    links=(("client", "spine"), ("tor1", "spine"), ("tor2", "spine"), ("tor3", "spine"), ("h1", "tor1"), ("h2", "tor2"),
+           ("h3", "tor3")),
+    vms=(*VMS, vm(4, "app")),
+)
+
+TOPOLOGIES = {"one-tor": ONE_TOR, "leaf-spine": LEAF_SPINE, "frr-racks": FRR_RACKS, "reflector": REFLECTOR, "two-tors": TWO_TORS,
+              "three-racks": THREE_RACKS}

@@ -7,23 +7,38 @@ GATEWAY_V4 = "169.254.1.1"
 GATEWAY_V6 = "fe80::1"
 GATEWAY_MAC = "02:00:00:00:00:fe"
 
+# In the place of udev, which would give each new tap a longer queue by a rule. What changes nothing is not told.
+LONG_QUEUES = r"""
+ip -o monitor link | while read -r line; do
+  case $line in
+    Deleted*) ;;
+    *": tap-"*) name=${line#*: }; ip link set "${name%%:*}" txqueuelen 10000 ;;
+  esac
+done
+"""
 
-def connect(namespaces, topology):
-    """Makes all links and sets every node up to forward as its kind does."""
+
+def connect(namespaces, topology, static_routes=False):
+    """Makes all links and sets every node up to forward as its kind does; `static_routes` to the VMs where no roamd sets them."""
     script = ["set -e"]
     for first, second in topology.links:
         script.append(f"ip link add {second} netns {namespaces.nodes[first]} type veth "
                       f"peer name {first} netns {namespaces.nodes[second]}")
     namespaces.run(None, "sh", "-c", "\n".join(script))
     for node in topology.nodes:
-        namespaces.run(node.name, "sh", "-c", "\n".join(["set -e", *set_up(topology, node)]))
+        script = ["set -e", *set_up(topology, node)]
+        if isinstance(node, Host):
+            script += bridge(topology, static_routes)
+        namespaces.run(node.name, "sh", "-c", "\n".join(script))
 
 
 def set_up(topology, node):
-    """The commands for one node."""
+    """The commands for one node, but for the guests' side of a host."""
     ends = topology.ends(node.name)
     script = [
         "ip link set lo up",
+        # For firewalls: what a VM said elsewhere is out of the window of an entry from before (where connections are tracked).
+        "f=/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal; [ ! -e $f ] || echo 1 >$f",
         f"ip address add {topology.loopback(node.name)}/32 dev lo",
         "for d in all default; do echo 0 >/proc/sys/net/ipv4/conf/$d/rp_filter; done",
         "for d in all default; do echo 0 >/proc/sys/net/ipv4/conf/$d/send_redirects; done",
@@ -40,16 +55,20 @@ def set_up(topology, node):
     if isinstance(node, (Client, Host)):
         script += [f"ip route add default {' '.join(f'nexthop via {end.peer_address}' for end in ends)}",
                    f"ip route add default {' '.join(f'nexthop via {end.peer_address_v6}' for end in ends)}"]
-    if isinstance(node, Host):
-        script += [
-            f"ip link add br0 address {GATEWAY_MAC} type bridge stp_state 0 forward_delay 0",
-            "echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad",
-            f"ip address add {GATEWAY_V4}/32 dev br0",
-            f"ip address add {GATEWAY_V6}/64 dev br0 nodad",
-            "ip link set br0 up",
-        ]
-        for vm in topology.vms:
-            for prefix, address in vm.addresses.items():
-                script += [f"ip route add {prefix} dev br0",
-                           f"ip neighbour add {address} lladdr {vm.mac} dev br0 nud permanent"]
+    return script
+
+
+def bridge(topology, static_routes=False):
+    """The commands for the bridge that is the guests' gateway."""
+    script = [
+        f"ip link add br0 address {GATEWAY_MAC} type bridge stp_state 0 forward_delay 0",
+        "echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad",
+        f"ip address add {GATEWAY_V4}/32 dev br0 scope link",
+        f"ip address add {GATEWAY_V6}/64 dev br0 nodad",
+        "ip link set br0 up",
+    ]
+    for vm in topology.vms if static_routes else ():
+        for prefix, address in vm.addresses.items():
+            script += [f"ip route add {prefix} dev br0",
+                       f"ip neighbour add {address} lladdr {vm.mac} dev br0 nud permanent"]
     return script
