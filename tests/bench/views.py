@@ -37,6 +37,13 @@ def stream(port):
     """A connection that follows the event stream."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_SECONDS)
     connection.sendall(f"GET /api/v1/events/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    # It begins with what happens after the greeting.
+    greeting = b""
+    while b"event: hello" not in greeting:
+        read = connection.recv(1 << 10)
+        if not read:
+            sys.exit("a stream ended")
+        greeting += read
     return connection
 
 

@@ -24,7 +24,7 @@ const ARGUMENTS: [&str; 10] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
-    "--window-size=1280,900",
+    "--window-size=1200,1000",
 ];
 
 /// Long enough for a browser to start on a machine that does much else.

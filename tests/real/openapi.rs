@@ -60,6 +60,8 @@ fn schemathesis_finds_no_answer_that_is_not_in_the_document() {
             "examples,coverage,fuzzing",
         ])
         .args(["--checks", "all", "--generation-database", "none", "--no-color", "--exclude-path", STREAM])
+        // What text is a prefix is more than a schema says: the document has 400 for what is none.
+        .args(["--exclude-checks", "positive_data_acceptance"])
         .current_dir(lab.dir())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())

@@ -13,6 +13,7 @@ export class VmPage {
   constructor(name) {
     this.name = name;
     this.facts = element("dl", { class: "facts" });
+    this.summary = element("p", { class: "summary" });
     this.chain = element("ol", { class: "chain" });
     this.routes = element("div");
     this.migrations = element("div");
@@ -20,9 +21,10 @@ export class VmPage {
     this.node = element("article", { class: "vm" },
       element("p", {}, element("a", { href: "#/vms", text: "← all VMs" })),
       element("h2", { id: "vm-name", tabindex: -1, text: name }),
+      this.summary,
       this.facts,
-      section("Why", this.chain),
       section("Migrations", this.migrations),
+      section("Why", this.chain),
       section("Routes", this.routes),
       section("Events", this.events));
   }
@@ -44,14 +46,15 @@ export class VmPage {
   }
 
   async #explain() {
-    let steps;
     try {
       const { summary, chain } = await json(pathOf("explain", this.name));
-      steps = [element("li", { class: "summary", text: summary }), ...chain.map(step)];
+      this.summary.replaceChildren(...marked(summary));
+      this.chain.replaceChildren(...chain.map(step));
     } catch (error) {
-      steps = [element("li", { text: error instanceof Refused ? error.message : "The host does not answer." })];
+      const text = error instanceof Refused ? error.message : "The host does not answer.";
+      this.summary.replaceChildren();
+      this.chain.replaceChildren(element("li", { text }));
     }
-    this.chain.replaceChildren(...steps);
   }
 }
 
@@ -60,7 +63,13 @@ function section(title, ...content) {
 }
 
 function step({ step, text }) {
-  return element("li", {}, element("span", { class: "step", text: step.replaceAll("_", " ") }), ` ${text}`);
+  return element("li", {},
+    element("span", { class: "step", text: step.replaceAll("_", " ") }), element("span", {}, marked(text)));
+}
+
+/** What stands between backticks in a sentence are words of the configuration. */
+function marked(text) {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? element("code", { text: part }) : part));
 }
 
 function note(text) {
@@ -77,9 +86,9 @@ function facts(vm) {
     ["Since", time(vm.since) ?? "never seen here"],
     ["Addresses", vm.service_ips.join(", ") || "none"],
     ["UUID", vm.uuid ?? "unknown"],
-    ["Managed", vm.managed ? "yes" : "no: nothing is announced for it"],
+    ["Managed", vm.managed ? null : "no: nothing is announced for it"],
   ];
-  return pairs.map(([term, value]) => element("div", {}, element("dt", { text: term }), element("dd", {}, value)));
+  return pairs.filter(([, value]) => value !== null).map(([term, value]) => element("div", {}, element("dt", { text: term }), element("dd", {}, value)));
 }
 
 function migrationBlock(migration) {

@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::*;
+use crate::route::Rung;
+use crate::vm::Presence;
 
 /// The paths that axum routes, as its router's `Debug` has them: it tells them in no other way.
 fn routed() -> BTreeSet<String> {
@@ -51,6 +53,24 @@ fn every_path_has_get_and_head_alone_each_with_a_name_of_its_own() {
             assert!(ids.insert(item[method]["operationId"].as_str().unwrap().to_owned()), "{path}");
         }
     }
+}
+
+#[test]
+fn the_words_of_enums_are_those_of_json() {
+    use crate::config::{Frozen, LogFormat, LogLevel, OnStop, Transport};
+    fn words<T: Copy + serde::Serialize>(all: &[(&str, T)]) -> Value {
+        assert!(all.iter().all(|(word, value)| serde_json::to_value(value).unwrap() == *word));
+        all.iter().map(|(word, _)| Value::from(*word)).collect()
+    }
+    let json = json();
+    let documented = |name: &str| json["components"]["schemas"][name]["enum"].clone();
+    assert_eq!(documented("Transport"), words(Transport::ALL));
+    assert_eq!(documented("OnStop"), words(OnStop::ALL));
+    assert_eq!(documented("Frozen"), words(Frozen::ALL));
+    assert_eq!(documented("LogLevel"), words(LogLevel::ALL));
+    assert_eq!(documented("LogFormat"), words(LogFormat::ALL));
+    assert_eq!(documented("Presence"), words(&Presence::ALL.map(|presence| (presence.name(), presence))));
+    assert_eq!(documented("Rung"), words(&Rung::ALL.map(|rung| (rung.name(), rung))));
 }
 
 #[test]

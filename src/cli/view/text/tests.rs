@@ -47,7 +47,7 @@ fn a_wide_table_has_its_widest_columns_cut() {
     // No column is cut to nothing; what does not fit then ends at the edge.
     let rows = vec![[plain(long), plain(long), plain(long)]];
     let text = fitted(&table(["A", "B", "C"], rows, Some(12)), Some(12), Paint::Plain);
-    assert_eq!(text, "A         B\na-very-…  a…\n");
+    assert_eq!(text, "A         B…\na-very-…  a…\n");
 }
 
 #[test]
