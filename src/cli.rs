@@ -1,10 +1,12 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
-//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it,
-//! `descriptors.rs` how many files it may have open; `child.rs` keeps a child
-//! of ExaBGP alive on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own
-//! besides. `view.rs` asks a running agent, as any other client of it. Stdout carries only what was asked for (commands, faults); logs go to stderr.
+//! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it, `descriptors.rs` how many files
+//! it may have open; `check.rs` judges a configuration without running anything; `child.rs` keeps a child of ExaBGP alive
+//! on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own besides. `view.rs`
+//! asks a running agent, as any other client of it. Stdout carries only what was asked for (commands, faults); logs go to
+//! stderr.
 
+mod check;
 mod child;
 mod descriptors;
 mod logging;
@@ -13,13 +15,11 @@ mod run;
 mod signals;
 mod view;
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use crate::config::Config;
 
 /// How the program ends; part of its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,9 @@ enum Subcommands {
     /// Run the agent
     Run(ConfigFile),
     /// Check the configuration and print every fault
-    Check(ConfigFile),
+    Check(check::Arguments),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema(check::SchemaArguments),
     /// Show this host's VMs and routes; fails when it is not ready
     Status(view::Status),
     /// Say why a VM or an address is announced as it is
@@ -76,7 +78,8 @@ struct ConfigFile {
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Subcommands::Run(file) => run::run(&file.config),
-        Subcommands::Check(file) => check(&file.config),
+        Subcommands::Check(arguments) => check::run(&arguments),
+        Subcommands::Schema(arguments) => check::print_schema(&arguments),
         Subcommands::Status(arguments) => view::status(&arguments),
         Subcommands::Explain(arguments) => view::explain(&arguments),
         Subcommands::Relay(arguments) => relay::replace_or_run(&arguments),
@@ -89,25 +92,15 @@ pub fn relay_main() -> ExitCode {
     relay::run(&relay::Program::parse().arguments).into()
 }
 
-fn check(path: &Path) -> Exit {
-    let (text, exit) = match Config::load(path) {
-        Ok(config) => {
-            for warning in config.warnings() {
-                complain(&format!("warning: {warning}"));
-            }
-            (format!("{}: {} VMs, no faults", path.display(), config.vms.len()), Exit::Success)
-        }
-        Err(faults) => (faults.to_string(), Exit::Configuration),
-    };
-    // Whoever asked may have stopped listening; the exit code says it all the same.
-    match writeln!(std::io::stdout(), "{text}") {
-        Ok(()) => exit,
-        Err(_) if exit == Exit::Configuration => exit,
-        Err(_) => Exit::Failure,
-    }
+/// Writes a line to stdout.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
 }
 
 /// Writes a line to stderr where no log is set up. A stderr that is gone leaves nobody to tell.
 fn complain(text: &str) {
-    drop(writeln!(std::io::stderr(), "{text}"));
+    drop(writeln!(io::stderr(), "{text}"));
 }

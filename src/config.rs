@@ -8,19 +8,24 @@
 mod choices;
 mod digest;
 mod effective;
+mod excerpt;
 mod fault;
 mod host_routes;
+mod input;
 mod judge;
 mod load;
 mod marks;
+mod names;
 mod nearest;
 mod path;
+mod place;
 mod raw;
 mod scalar;
-mod schema;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 mod warnings;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -33,7 +38,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use effective::{EffectiveMain, EffectiveVm};
-pub use fault::{Fault, Faults};
+pub use fault::{Excerpt, Fault, Faults, Place};
 pub use host_routes::{Gateway, HostRoutes, NicChoices, RouteTable};
 
 use crate::route::{Asn, AttributeOverrides, Ladder, NextHop, Prefix};

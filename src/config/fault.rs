@@ -3,14 +3,17 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Serialize, Serializer};
+
 use super::path::{At, KeyPath};
 
 /// One fault of a configuration file.
 ///
 /// `Display` is `FILE:LINE:COLUMN: KEY.PATH: VALUE: RULE`, on one line whatever the file holds.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
     /// The file, as given.
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// The line, from 1. What is missing is reported at what should hold it; a fault of the file itself in line 1.
     pub line: usize,
@@ -22,12 +25,53 @@ pub struct Fault {
     pub value: String,
     /// The rule that it breaks, and what to do.
     pub rule: String,
+    /// What it collides with, if it does with something.
+    pub other: Option<Place>,
+    /// What stands there.
+    #[serde(skip)]
+    pub excerpt: Excerpt,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The file, as given.
+    #[serde(serialize_with = "lossy")]
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// A part of the line in which a fault is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Excerpt {
+    /// From the beginning of the line, or from 80 characters before the fault.
+    pub before: String,
+    /// From the fault to the end of the line, or for 80 characters.
+    pub after: String,
+}
+
+/// A path as text, whatever its bytes.
+fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, key, value, rule } = self;
-        write!(f, "{}:{line}:{column}: {key}: {value}: {rule}", file.display())
+        let Self { file, line, column, key, value, rule, other, excerpt: _ } = self;
+        write!(f, "{}:{line}:{column}: {key}: {value}: {rule}", file.display())?;
+        match other {
+            Some(other) if other.file != *file => write!(f, " (the other one is at {other})"),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
@@ -35,7 +79,7 @@ impl Fault {
     /// One of a file as a whole: the configuration, or a file that it names.
     pub fn of_file(file: &Path, key: &str, rule: String) -> Self {
         let (file, key, value) = (file.to_owned(), key.to_owned(), "the file".to_owned());
-        Self { file, line: 1, column: 1, key, value, rule }
+        Self { file, line: 1, column: 1, key, value, rule, other: None, excerpt: Excerpt::default() }
     }
 }
 
@@ -46,22 +90,25 @@ impl Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// In the order of file and line, each once. No fault at all is one as well: the caller refuses a file.
-    pub(super) fn new(file: &Path, mut faults: Vec<Fault>) -> Self {
+    /// Those of the main file, `file`, first, in the order of files and lines, each once, and last how many more there
+    /// are. No fault at all is one as well: the caller refuses a file.
+    pub(super) fn new(file: &Path, mut faults: Vec<Fault>, more: usize) -> Self {
+        let whole = |rule: &str| Fault::of_file(file, &KeyPath::default().to_string(), rule.to_owned());
         if faults.is_empty() {
-            let rule = "can't be made sense of; write it in plain YAML".to_owned();
-            faults.push(Fault::of_file(file, &KeyPath::default().to_string(), rule));
+            faults.push(whole("can't be made sense of; write it in plain YAML"));
         }
-        faults.sort();
+        faults.sort_by(|a, b| (a.file != file, a).cmp(&(b.file != file, b)));
         faults.dedup();
+        if more > 0 {
+            faults.push(Fault { value: format!("{more} more faults"), ..whole("mend the others first") });
+        }
         Self(faults)
     }
 
-    /// These, if any, and one more.
+    /// These, if any, and one more before them.
     pub fn and(faults: Option<Self>, one: Fault) -> Self {
         let mut all = faults.map_or_else(Vec::new, |faults| faults.0);
-        all.push(one);
-        all.sort();
+        all.insert(0, one);
         Self(all)
     }
 
@@ -110,26 +157,83 @@ pub(super) enum Subject {
 /// A fault whose place in the file is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
+    /// The number of the file, as in [`At::Root`].
+    pub(super) document: usize,
     pub(super) path: KeyPath,
     pub(super) subject: Subject,
     pub(super) value: String,
     pub(super) rule: String,
+    /// What it collides with: the number of its file, and the path there.
+    pub(super) other: Option<(usize, KeyPath)>,
 }
 
 impl Finding {
     /// About the value at `at`, of which `value` is shown unless its spelling is found in the file.
     pub(super) fn value(at: &At<'_>, value: String, rule: impl Into<String>) -> Self {
-        Self { path: at.into(), subject: Subject::Value, value, rule: rule.into() }
+        Self::at(at.document(), at.into(), value, rule)
+    }
+
+    /// As `value`, for a path that is at hand.
+    pub(super) fn at(document: usize, path: KeyPath, value: String, rule: impl Into<String>) -> Self {
+        Self { document, path, subject: Subject::Value, value, rule: rule.into(), other: None }
+    }
+
+    /// The same, with what it collides with.
+    pub(super) fn beside(self, document: usize, path: KeyPath) -> Self {
+        Self { other: Some((document, path)), ..self }
     }
 
     /// About the absence of `at`.
     pub(super) fn missing(at: &At<'_>, rule: impl Into<String>) -> Self {
-        Self { path: at.into(), subject: Subject::Missing, value: "missing".to_owned(), rule: rule.into() }
+        Self { subject: Subject::Missing, ..Self::value(at, "missing".to_owned(), rule) }
     }
 
     /// About the key at `at` as a name.
     pub(super) fn name(at: &At<'_>, name: &str, rule: impl Into<String>) -> Self {
-        Self { path: at.into(), subject: Subject::Name, value: shown(name, true), rule: rule.into() }
+        Self { subject: Subject::Name, ..Self::value(at, shown(name, true), rule) }
+    }
+}
+
+/// Most findings of one kind that are kept: more than anybody mends at once.
+pub(super) const MAX_FINDINGS: usize = 10_000;
+
+/// What was found: as much as anybody reads, and how much more there is.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    kept: Vec<Finding>,
+    more: usize,
+}
+
+impl Findings {
+    pub(super) fn push(&mut self, finding: Finding) {
+        if self.kept.len() < MAX_FINDINGS {
+            self.kept.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// As many more that nobody looks at.
+    pub(super) const fn add_more(&mut self, more: usize) {
+        self.more += more;
+    }
+
+    pub(super) fn append(&mut self, other: Self) {
+        other.kept.into_iter().for_each(|finding| self.push(finding));
+        self.more += other.more;
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.kept.len() + self.more
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Those that were kept, and how many were not.
+    pub(super) fn into_parts(self) -> (Vec<Finding>, usize) {
+        (self.kept, self.more)
     }
 }
 
@@ -152,14 +256,19 @@ pub(super) fn shown(text: &str, quoted: bool) -> String {
     if quoted { format!("\"{}{more}\"", start.escape_debug()) } else { format!("{}{more}", one_line(start)) }
 }
 
-/// The same text with control characters and line breaks escaped.
+/// Whether a terminal shows the character by itself: not what controls it, directs the text or has no width.
+pub(super) fn is_shown(c: char) -> bool {
+    matches!(c, '\'' | '"' | '\\') || c.escape_debug().count() == 1
+}
+
+/// The same text with everything escaped that breaks the line or is not shown by itself.
 pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            line.extend(c.escape_default());
-        } else {
+        if is_shown(c) {
             line.push(c);
+        } else {
+            line.extend(c.escape_default());
         }
     }
     line

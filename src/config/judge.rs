@@ -7,7 +7,6 @@ mod attributes;
 mod bgp;
 mod host_routes;
 mod nics;
-mod unbuilt;
 mod vms;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fault::{Finding, Subject};
+use super::fault::{Finding, Findings, Subject};
 use super::nearest::nearest;
 use super::path::{At, KeyPath, Step};
 use super::raw::{Leaf, Section, Shaped};
@@ -25,6 +24,9 @@ use super::{
     Transport, Vm, schema,
 };
 use crate::vm::VmName;
+
+pub(super) use attributes::ORIGINS;
+pub(super) use vms::Fleet;
 
 /// Everything of a configuration but its source.
 #[derive(Debug)]
@@ -40,19 +42,29 @@ pub(super) struct Parts {
     pub(super) vms: BTreeMap<VmName, Arc<Vm>>,
 }
 
-/// Judges a file; `ignored` are the paths of keys that were unknown or given twice.
-pub(super) fn judge(file: schema::File, ignored: Vec<KeyPath>) -> Result<Parts, Vec<Finding>> {
-    let mut judge = Judge { findings: unbuilt::not_built_yet(&file) };
-    for path in ignored {
-        judge.unknown_key(path);
+/// What reading the files has found.
+#[derive(Debug, Default)]
+pub(super) struct SoFar {
+    pub(super) findings: Findings,
+    /// Keys that are not known where they stand, each with the number of its file.
+    pub(super) unknown: Vec<(usize, KeyPath)>,
+    /// No VM is missing because its file could not be read.
+    pub(super) every_vm: bool,
+}
+
+/// Judges what the files hold: the main one, and the VMs of all of them with the findings so far.
+pub(super) fn judge(file: schema::File, mut fleet: Fleet, so_far: SoFar) -> Result<Parts, Findings> {
+    let mut judge = Judge { findings: so_far.findings };
+    for (document, path) in so_far.unknown {
+        judge.unknown_key(document, path);
     }
-    let root = At::Root;
+    let root = At::Root(0);
     let libvirt = judge.libvirt(&root.key("libvirt"), file.libvirt);
     let exabgp = judge.exabgp(&root.key("exabgp"), file.exabgp);
     let bgp_at = root.key("bgp");
     let bgp = judge.section(&bgp_at, file.bgp);
     let mark = judge.mark(&bgp_at, &bgp);
-    let fleet = judge.vms(&root.key("vms"), file.vms, mark);
+    judge.findings.append(fleet.findings(mark));
     let bgp = judge.bgp(&bgp_at, bgp, mark, &fleet);
     let longest = if exabgp.lease > libvirt.lease {
         ("exabgp.lease", exabgp.lease)
@@ -60,33 +72,39 @@ pub(super) fn judge(file: schema::File, ignored: Vec<KeyPath>) -> Result<Parts, 
         ("libvirt.lease", libvirt.lease)
     };
     let mobility = judge.mobility(&root.key("mobility"), file.mobility, longest);
-    let hold = judge.hold(&root.key("hold"), file.hold.as_ref(), &fleet);
+    let known = so_far.every_vm.then_some(&fleet);
+    let hold = judge.hold(&root.key("hold"), file.hold.as_ref(), known);
     let host_routes = judge.host_routes(&root.key("host_routes"), file.host_routes);
     let http = judge.http(&root.key("http"), file.http);
     let log = judge.log(&root.key("log"), file.log);
     match bgp {
         Some(bgp) if judge.findings.is_empty() => {
-            let vms = fleet.map.into_iter().map(|(name, vm)| (name, Arc::new(vm))).collect();
-            Ok(Parts { libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms })
+            Ok(Parts { libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms: fleet.map })
         }
         Some(_) | None => Err(judge.findings),
     }
 }
 
 /// What was found so far.
+#[derive(Debug, Default)]
 struct Judge {
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 impl Judge {
-    fn unknown_key(&mut self, path: KeyPath) {
+    fn unknown_key(&mut self, document: usize, path: KeyPath) {
         let Some((Step::Key(key), around)) = path.0.split_last() else { return };
-        let known = schema::keys_at(around);
+        let known = if document == 0 {
+            schema::keys_at(around)
+        } else {
+            schema::keys_at(&[&[Step::Key("vms".to_owned())], around].concat())
+        };
         let rule = match nearest(key, known.iter().copied()) {
             Some(near) => format!("unknown key; did you mean {near}?"),
             None => format!("unknown key; the keys here are {}", known.join(", ")),
         };
-        self.findings.push(Finding { path, subject: Subject::Key, value: "a value".to_owned(), rule });
+        let finding = Finding::at(document, path, "a value".to_owned(), rule);
+        self.findings.push(Finding { subject: Subject::Key, ..finding });
     }
 
     /// The keys of a section; none where it is absent or empty.

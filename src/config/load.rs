@@ -1,183 +1,176 @@
-//! From a path to a configuration: the file, its text, the raw shape, the judgement, and the faults in their places.
+//! From a path to a configuration: the files, their texts, the raw shape, the judgement, and the faults in their places.
 
-use std::collections::HashSet;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
-use super::fault::{Finding, Placed, Subject, one_line};
-use super::judge::{Parts, judge};
-use super::marks::{self, Marks};
-use super::path::{At, KeyPath, Step};
-use super::raw::{Leaf, Shaped};
+use super::fault::{Finding, Findings};
+use super::judge::{Fleet, Parts, SoFar, judge};
+use super::path::{At, KeyPath};
+use super::place::{self, Document};
+use super::raw::{Leaf, Read as _, Shaped};
+use super::scalar;
+use super::yaml::Reader;
 use super::{Config, Fault, Faults, Source, digest, schema};
 
-/// Largest file that is read, in bytes: some six hundred bytes a VM for 100,000 VMs.
-const MAX_FILE: u64 = 64 << 20;
+/// Most bytes that are read, of the main file and those of `vms_dir` together: some six hundred a VM for 100,000 VMs.
+const MAX_BYTES: usize = 64 << 20;
 
-const BOM: &str = "\u{feff}";
+/// Most files of `vms_dir`.
+const MAX_FILES: usize = 10_000;
+
+/// What is found where there is no value at all.
+pub(super) const COMMENTS: &str = "nothing but comments";
+
+const EMPTY: &str = "must be a map that holds at least bgp.local_as and exabgp.transport";
 
 impl Config {
-    /// Reads and judges the file at `path`; blocks on the file system.
+    /// Reads and judges the file at `path` and those that it names; blocks on the file system.
     ///
-    /// The error holds every fault of the file, among them that it can't be read.
+    /// The error holds every fault of the files, among them that one can't be read.
     pub fn load(path: &Path) -> Result<Self, Faults> {
-        let bytes = read(path).map_err(|(value, rule)| alone(path, value, rule))?;
-        from_bytes(path, &bytes)
+        match read(path, MAX_BYTES) {
+            Ok(bytes) => Self::from_bytes(path, bytes),
+            Err((value, rule)) => Err(Faults::new(path, vec![place::alone(path, value, rule)], 0)),
+        }
+    }
+
+    /// Judges the bytes of the main file, which came from `path`, and reads those that it names.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Faults> {
+        from_bytes(path, bytes)
     }
 }
 
 /// What was found instead of a file, and what is due.
 type Unreadable = (String, String);
 
-fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    let unreadable =
-        |error: std::io::Error| (error.to_string(), "must be a file that roamd can read".to_owned());
+fn read(path: &Path, most: usize) -> Result<Vec<u8>, Unreadable> {
+    let unreadable = |error: io::Error| (error.to_string(), "must be a file that roamd can read".to_owned());
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     // One byte more than the limit tells a file that is too large, and ends what has no end (a device, a pipe).
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
-        return Err(("a larger file".to_owned(), format!("must be at most {} MiB", MAX_FILE >> 20)));
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > most {
+        let all = if most == MAX_BYTES { "" } else { ", all files of the configuration together" };
+        return Err(("a larger file".to_owned(), format!("must be at most {} MiB{all}", MAX_BYTES >> 20)));
     }
     Ok(bytes)
 }
 
-/// Judges the bytes of a file; `path` is only named.
-pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Config, Faults> {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.strip_prefix(BOM).unwrap_or(text),
-        Err(error) => return Err(not_utf8(path, bytes, error.valid_up_to())),
-    };
-    if text.trim().is_empty() {
-        return Err(alone(path, "an empty file".to_owned(), EMPTY.to_owned()));
-    }
-    let parts = judged(text).map_err(|placed| faults(path, text, placed))?;
-    let Parts { libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms } = parts;
-    let source =
-        Source { path: path.to_owned(), sha256: digest::of_bytes(bytes), vms_sha256: digest::of_vms(&vms) };
-    Ok(Config { source, libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms })
-}
-
-const EMPTY: &str = "must be a map that holds at least bgp.local_as and exabgp.transport";
-
-fn judged(text: &str) -> Result<Parts, Vec<Placed>> {
-    let mut oddities = Vec::new();
-    if marks::suspicious(text) {
-        let Marks { refused, oddities: odd, broken, .. } = marks::scan(text, Vec::new());
-        if !refused.is_empty() {
-            return Err([refused, odd].concat());
+/// Judges the bytes of the main file, which came from `path`.
+fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Faults> {
+    let sha256 = digest::of_bytes(&bytes);
+    let mut left = MAX_BYTES.saturating_sub(bytes.len());
+    let main = Document::new(path, bytes, EMPTY).map_err(|fault| Faults::new(path, vec![*fault], 0))?;
+    let mut reader = Reader::new(main.text());
+    let read = reader.document(|reader| Shaped::<schema::File>::read(reader, &At::Root(0)));
+    let mut file = match read {
+        Ok(Some(Shaped::Map(file))) => file,
+        Ok(other) => {
+            let value = match other {
+                Some(Shaped::Other(leaf)) if leaf != Leaf::Null => leaf.shown(),
+                Some(_) | None => COMMENTS.to_owned(),
+            };
+            return Err(Faults::new(path, vec![place::alone(path, value, EMPTY.to_owned())], 0));
         }
-        oddities = odd;
-        if let Some(broken) = broken {
-            oddities.push(broken);
-            return Err(oddities);
+        Err(_) => {
+            let (faults, more) = main.refusals();
+            return Err(Faults::new(path, faults, more));
         }
-    }
-    let mut ignored = Vec::new();
-    let reader = serde_yaml::Deserializer::from_str(text);
-    let file: Shaped<schema::File> = serde_ignored::deserialize(reader, |path| ignored.push(key_path(&path)))
-        .map_err(|error| unparsed(text, &error))?;
-    let file = match file {
-        Shaped::Map(file) => file,
-        Shaped::Other(leaf) => return Err(vec![not_a_map(&leaf)]),
     };
-    ignored.sort();
-    ignored.dedup();
-    match judge(file, ignored) {
-        Ok(parts) if oddities.is_empty() => Ok(parts),
-        Ok(_) => Err(oddities),
-        Err(findings) => Err(placed(text, findings)),
-    }
-}
+    let unknown = |number: usize, paths: Vec<KeyPath>| paths.into_iter().map(move |path| (number, path));
+    let mut odd = vec![reader.odd];
+    let mut so_far = SoFar { unknown: unknown(0, reader.unknown).collect(), ..SoFar::default() };
+    so_far.findings.add_more(reader.more_unknown);
+    let mut fleet = file.vms.take().unwrap_or_default();
+    let files = folder(path, file.vms_dir.take(), &mut so_far.findings);
 
-/// Findings in their places, with the oddities of the file, which say it better where both are about the same:
-/// a duplicate key was read as an unknown one, a hexadecimal number as its value.
-fn placed(text: &str, findings: Vec<Finding>) -> Vec<Placed> {
-    let Marks { mut placed, oddities, refused, broken } = marks::scan(text, findings);
-    let about = |one: &Placed| (one.finding.path.clone(), one.finding.subject);
-    let odd: HashSet<(KeyPath, Subject)> = oddities.iter().map(about).collect();
-    placed.retain(|one| odd.is_empty() || !odd.contains(&about(one)));
-    placed.extend(oddities);
-    placed.extend(refused);
-    placed.extend(broken);
-    placed
-}
-
-/// The first parser stopped: its message, or better words for what made it stop.
-fn unparsed(text: &str, error: &serde_yaml::Error) -> Vec<Placed> {
-    let Marks { oddities, refused, .. } = marks::scan(text, Vec::new());
-    if !refused.is_empty() {
-        return [refused, oddities].concat();
-    }
-    let (line, column) = error.location().map_or((1, 1), |location| (location.line(), location.column()));
-    let rule = format!("must be YAML: {}", one_line(&error.to_string()));
-    let finding = Finding::value(&At::Root, "broken YAML".to_owned(), rule);
-    let mut all = oddities;
-    all.push(Placed { line, column, finding });
-    all
-}
-
-fn not_a_map(leaf: &Leaf) -> Placed {
-    let value = if *leaf == Leaf::Null { "nothing but comments".to_owned() } else { leaf.shown() };
-    Placed { line: 1, column: 1, finding: Finding::value(&At::Root, value, EMPTY) }
-}
-
-fn not_utf8(path: &Path, bytes: &[u8], offset: usize) -> Faults {
-    let before = String::from_utf8_lossy(&bytes[..offset]);
-    let line = breaks(&before) + 1;
-    let column = before.rsplit(['\n', '\r']).next().map_or(0, |rest| rest.chars().count()) + 1;
-    let byte = bytes.get(offset).copied().unwrap_or_default();
-    let rule = format!("must be UTF-8; byte {offset} of the file, in line {line}, begins no character");
-    let finding = Finding::value(&At::Root, format!("byte 0x{byte:02x}"), rule);
-    Faults::new(path, vec![fault(path, Placed { line, column, finding })])
-}
-
-/// A fault of the file as a whole.
-fn alone(path: &Path, value: String, rule: String) -> Faults {
-    let finding = Finding::value(&At::Root, value, rule);
-    Faults::new(path, vec![fault(path, Placed { line: 1, column: 1, finding })])
-}
-
-/// Faults with lines that the file has: what is found at its very end stands behind the last line break.
-fn faults(path: &Path, text: &str, placed: Vec<Placed>) -> Faults {
-    let ends_in_break = text.ends_with(['\n', '\r']);
-    let lines = (breaks(text) + usize::from(!ends_in_break)).max(1);
-    let inside = placed.into_iter().map(|one| Placed { line: one.line.clamp(1, lines), ..one });
-    Faults::new(path, inside.map(|one| fault(path, one)).collect())
-}
-
-fn fault(path: &Path, placed: Placed) -> Fault {
-    let Placed { line, column, finding } = placed;
-    let Finding { path: key, value, rule, .. } = finding;
-    Fault { file: path.to_owned(), line, column, key: key.to_string(), value, rule }
-}
-
-/// Line breaks: line feeds, carriage returns, and the two as one.
-fn breaks(text: &str) -> usize {
-    let all = text.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
-    all - text.matches("\r\n").count()
-}
-
-fn key_path(path: &serde_ignored::Path<'_>) -> KeyPath {
-    let mut steps = Vec::new();
-    let mut here = path;
-    loop {
-        here = match here {
-            serde_ignored::Path::Root => break,
-            serde_ignored::Path::Seq { parent, index } => {
-                steps.push(Step::Item(*index));
-                parent
+    let mut documents = vec![main];
+    let mut unusable: Vec<Fault> = Vec::new();
+    for path in files {
+        let document = match read_more(&path, &mut left) {
+            Ok(document) => document,
+            Err(fault) => {
+                unusable.push(*fault);
+                continue;
             }
-            serde_ignored::Path::Map { parent, key } => {
-                steps.push(Step::Key(key.clone()));
-                parent
-            }
-            serde_ignored::Path::Some { parent }
-            | serde_ignored::Path::NewtypeStruct { parent }
-            | serde_ignored::Path::NewtypeVariant { parent } => parent,
         };
+        let mut reader = Reader::new(document.text());
+        if fleet.add(&mut reader, documents.len()).is_err() {
+            let (faults, more) = document.refusals();
+            unusable.extend(faults);
+            so_far.findings.add_more(more);
+            continue;
+        }
+        so_far.unknown.extend(unknown(documents.len(), reader.unknown));
+        so_far.findings.add_more(reader.more_unknown);
+        odd.push(reader.odd);
+        documents.push(document);
     }
-    steps.reverse();
-    KeyPath(steps)
+    so_far.every_vm = unusable.is_empty() && so_far.findings.is_empty();
+    match judge(file, fleet, so_far) {
+        Ok(parts) if unusable.is_empty() && !odd.contains(&true) => Ok(config(path, sha256, parts)),
+        judged => {
+            let findings = judged.err().unwrap_or_default();
+            let (mut faults, more) = place::faults(&documents, &odd, findings);
+            faults.extend(unusable);
+            Err(Faults::new(path, faults, more))
+        }
+    }
+}
+
+fn config(path: &Path, sha256: String, parts: Parts) -> Config {
+    let Parts { libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms } = parts;
+    let source = Source { path: path.to_owned(), sha256, vms_sha256: digest::of_vms(&vms) };
+    Config { source, libvirt, exabgp, bgp, mobility, hold, host_routes, http, log, vms }
+}
+
+/// A file of `vms_dir`; `left` is how many bytes may still be read.
+fn read_more(path: &Path, left: &mut usize) -> Result<Document, Box<Fault>> {
+    let bytes = read(path, *left).map_err(|(value, rule)| Box::new(place::alone(path, value, rule)))?;
+    *left -= bytes.len();
+    Document::new(path, bytes, Fleet::DUE_ALONE)
+}
+
+/// The `*.yaml` files of `vms_dir` in the order of their names' bytes; hidden ones are left out, as a shell does.
+///
+/// A relative path begins at the folder of the main file, so that a checkout can be judged where it lies.
+fn folder(main: &Path, leaf: Option<Leaf>, findings: &mut Findings) -> Vec<PathBuf> {
+    let Some(leaf) = leaf.filter(|leaf| *leaf != Leaf::Null) else { return Vec::new() };
+    let root = At::Root(0);
+    let at = root.key("vms_dir");
+    let path = match scalar::text(&leaf) {
+        Ok(text) => main.parent().unwrap_or(Path::new("")).join(text),
+        Err(rule) => {
+            findings.push(Finding::value(&at, leaf.shown(), rule));
+            return Vec::new();
+        }
+    };
+    match yaml_files(&path) {
+        Ok(files) if files.len() > MAX_FILES => {
+            let rule = format!("must have at most {MAX_FILES} *.yaml files, and has {}", files.len());
+            findings.push(Finding::value(&at, leaf.shown(), rule));
+            Vec::new()
+        }
+        Ok(files) => files,
+        Err(error) => {
+            let rule = format!("must be a folder that roamd can read; {}: {error}", path.display());
+            findings.push(Finding::value(&at, leaf.shown(), rule));
+            Vec::new()
+        }
+    }
+}
+
+fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".yaml") && !bytes.starts_with(b".") {
+            files.push(folder.join(name));
+        }
+    }
+    files.sort();
+    Ok(files)
 }

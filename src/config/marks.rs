@@ -1,8 +1,8 @@
-//! The marked pass: where in the file each fault stands, and what the first parser can't see.
+//! The marked pass: where in the file each fault stands, and what is wrong with the structure.
 //!
-//! Run over the events of a second YAML parser, which has positions, when there is a fault to place or a byte
-//! in the file that may begin something refused. It keeps nothing of the file but the path to the present
-//! event, the keys of the maps on it, and what it is asked for.
+//! Run over the file's events once more when there is a fault to place, or where the first pass has met something odd or
+//! refused. It keeps nothing of the file but the path to the present event, the keys of the maps on it, and what it is
+//! asked for.
 
 mod wanted;
 
@@ -10,12 +10,11 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use super::fault::{Finding, Placed, Subject, one_line, shown};
+use super::fault::{Finding, MAX_FINDINGS, Placed, Subject, one_line, shown};
+use super::input::{Allowance, MAX_AT_ONCE, Metered, shift};
 use super::path::{KeyPath, Step};
+use super::yaml::{MAX_DEPTH, MAX_VALUES, in_other_digits};
 use wanted::{Position, Wanted};
-
-/// Deepest nesting of maps and lists; the deepest that any key needs is 6.
-const MAX_DEPTH: usize = 32;
 
 /// Most refusals of one file, so that a file full of aliases is soon done with.
 const MAX_REFUSED: usize = 1000;
@@ -26,49 +25,27 @@ pub(super) struct Marks {
     pub(super) placed: Vec<Placed>,
     /// Duplicate keys, and numbers in other than decimal digits: the rest of the file can still be judged.
     pub(super) oddities: Vec<Placed>,
+    /// How many more of these there are.
+    pub(super) more: usize,
     /// What makes the file unfit to be read: aliases, tags, merge keys, several documents, too deep a nesting.
     pub(super) refused: Vec<Placed>,
-    /// Why the second parser did not reach the end of the file.
+    /// Why the parser did not reach the end of the file.
     pub(super) broken: Option<Placed>,
-}
-
-/// Whether something in the text may be refused that the first parser reads without a word.
-pub(super) fn suspicious(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut depth = 0_usize;
-    for (position, &byte) in bytes.iter().enumerate() {
-        match byte {
-            b'&' | b'*' | b'!' => return true,
-            b'<' if bytes.get(position + 1) == Some(&b'<') => return true,
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'+' if begins_value(bytes, position) => return true,
-            b'0' if begins_value(bytes, position)
-                && matches!(bytes.get(position + 1), Some(b'x' | b'o' | b'b')) =>
-            {
-                return true;
-            }
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether a plain value may begin at `position`.
-fn begins_value(bytes: &[u8], position: usize) -> bool {
-    position.checked_sub(1).is_none_or(|before| matches!(bytes[before], b' ' | b'\t' | b'[' | b','))
 }
 
 /// Passes over `text` once: places `findings`, and finds what is wrong with the structure.
 pub(super) fn scan(text: &str, findings: Vec<Finding>) -> Marks {
-    let mut pass = Pass::new(&findings);
-    let mut parser = Parser::new_from_str(text);
+    let mut pass = Pass::new(&findings, shift(text));
+    let allowance = Allowance::new();
+    let mut parser = Parser::new(Metered::new(text, allowance.clone()));
     let mut documents = 0_usize;
     let mut broken = None;
     while let Some(next) = parser.next_event() {
+        allowance.renew();
+        if allowance.has_run_out() {
+            pass.refuse_length(next.map_or_else(|error| *error.marker(), |(_, span)| span.start));
+            break;
+        }
         let (event, span) = match next {
             Ok(next) => next,
             Err(error) => {
@@ -96,7 +73,7 @@ pub(super) fn scan(text: &str, findings: Vec<Finding>) -> Marks {
         }
     }
     let placed = findings.into_iter().map(|finding| pass.wanted.place(finding)).collect();
-    Marks { placed, oddities: pass.oddities, refused: pass.refused, broken }
+    Marks { placed, oddities: pass.oddities, more: pass.more, refused: pass.refused, broken }
 }
 
 /// A map or list that has begun and not ended.
@@ -126,16 +103,38 @@ struct Pass {
     frames: Vec<Frame>,
     wanted: Wanted,
     oddities: Vec<Placed>,
+    more: usize,
     refused: Vec<Placed>,
+    values: usize,
+    /// By how many columns the first line is shifted.
+    shift: usize,
 }
 
 impl Pass {
-    fn new(findings: &[Finding]) -> Self {
-        Self { frames: Vec::new(), wanted: Wanted::new(findings), oddities: Vec::new(), refused: Vec::new() }
+    fn new(findings: &[Finding], shift: usize) -> Self {
+        Self {
+            frames: Vec::new(),
+            wanted: Wanted::new(findings),
+            oddities: Vec::new(),
+            more: 0,
+            refused: Vec::new(),
+            values: 0,
+            shift,
+        }
     }
 
     /// Takes one event; `false` when the pass must stop.
     fn event(&mut self, event: Event<'_>, at: Marker) -> bool {
+        let is_node = matches!(
+            event,
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_)
+        );
+        self.values += usize::from(is_node && !self.key_is_due());
+        if self.values > MAX_VALUES {
+            let rule = format!("a file may have at most {MAX_VALUES} values");
+            self.refuse(at, "too many values".to_owned(), &rule);
+            return false;
+        }
         match event {
             Event::Nothing
             | Event::StreamStart
@@ -234,8 +233,8 @@ impl Pass {
             self.refuse(at, "a merge key".to_owned(), "merge keys are not taken; write the keys out");
         } else if let Some(line) = earlier {
             let rule = format!("duplicate key, it stands in line {line} already; remove one of the two");
+            let index = self.oddities.len();
             self.oddity(at, Subject::Key, String::new(), &rule);
-            let index = self.oddities.len() - 1;
             if let Some(Frame { kind: Kind::Map { shows_next, .. }, .. }) = self.frames.last_mut() {
                 *shows_next = Some(index);
             }
@@ -259,8 +258,8 @@ impl Pass {
             }
         };
         let node = self.wanted.child(frame.node?, &step)?;
-        let key_at = key_at.or(own).map_or((1, 1), position);
-        self.wanted.found(node, key_at, own.map_or(key_at, position), spelling);
+        let key_at = key_at.or(own).map_or((1, 1), |at| self.position(at));
+        self.wanted.found(node, key_at, own.map_or(key_at, |at| self.position(at)), spelling);
         Some(node)
     }
 
@@ -281,9 +280,15 @@ impl Pass {
     }
 
     fn placed(&self, at: Marker, value: String, rule: &str) -> Placed {
-        let (line, column) = position(at);
-        let finding = Finding { path: self.path(), subject: Subject::Value, value, rule: rule.to_owned() };
-        Placed { line, column, finding }
+        let (line, column) = self.position(at);
+        // The number of the file is for the caller to know.
+        Placed { line, column, finding: Finding::at(0, self.path(), value, rule) }
+    }
+
+    /// Line and column, both from 1.
+    fn position(&self, at: Marker) -> Position {
+        let shift = if at.line() == 1 { self.shift } else { 0 };
+        (at.line(), (at.col() + 1).saturating_sub(shift))
     }
 
     fn refuse(&mut self, at: Marker, value: String, rule: &str) {
@@ -296,33 +301,21 @@ impl Pass {
         self.refuse(at, "nested too deep".to_owned(), &rule);
     }
 
+    fn refuse_length(&mut self, at: Marker) {
+        let rule = format!(
+            "a text, and a list or map in brackets inside of others, may be at most {MAX_AT_ONCE} characters long; write \
+             each item in a line of its own, without brackets"
+        );
+        self.refuse(at, "too long to be read at once".to_owned(), &rule);
+    }
+
     fn oddity(&mut self, at: Marker, subject: Subject, value: String, rule: &str) {
         let mut placed = self.placed(at, value, rule);
         placed.finding.subject = subject;
-        self.oddities.push(placed);
-    }
-}
-
-/// Line and column, both from 1.
-fn position(at: Marker) -> Position {
-    (at.line(), at.col() + 1)
-}
-
-/// Whether YAML reads it as a number, which it does not look like to everyone: `0x1F`, `0o17`, `0b1`, `+5`.
-fn in_other_digits(text: &str) -> bool {
-    let unsigned = text.strip_prefix('+').unwrap_or(text);
-    let radix = match unsigned.get(..2) {
-        Some("0x") => Some(16),
-        Some("0o") => Some(8),
-        Some("0b") => Some(2),
-        _ => None,
-    };
-    match radix {
-        Some(radix) => unsigned.len() > 2 && unsigned[2..].chars().all(|c| c.is_digit(radix)),
-        None => {
-            unsigned.len() < text.len()
-                && !unsigned.is_empty()
-                && unsigned.bytes().all(|b| b.is_ascii_digit())
+        if self.oddities.len() < MAX_FINDINGS {
+            self.oddities.push(placed);
+        } else {
+            self.more += 1;
         }
     }
 }

@@ -18,8 +18,8 @@ pub(super) struct KeyPath(pub(super) Vec<Step>);
 /// A path that is a chain of borrows, so that judging a value without a fault allocates nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum At<'a> {
-    /// The file itself.
-    Root,
+    /// A file itself, by its number: 0 is the main file, those of `vms_dir` follow in their order.
+    Root(usize),
     /// A key of the map at the first field.
     Key(&'a Self, &'a str),
     /// An item of the list at the first field.
@@ -34,6 +34,17 @@ impl<'a> At<'a> {
     pub(super) const fn item(&'a self, index: usize) -> Self {
         Self::Item(self, index)
     }
+
+    /// The number of the file.
+    pub(super) const fn document(&self) -> usize {
+        let mut here = self;
+        loop {
+            match here {
+                Self::Root(document) => return *document,
+                Self::Key(parent, _) | Self::Item(parent, _) => here = parent,
+            }
+        }
+    }
 }
 
 impl From<&At<'_>> for KeyPath {
@@ -42,7 +53,7 @@ impl From<&At<'_>> for KeyPath {
         let mut here = at;
         loop {
             match here {
-                At::Root => break,
+                At::Root(_) => break,
                 At::Key(parent, key) => {
                     steps.push(Step::Key((*key).to_owned()));
                     here = parent;

@@ -1,15 +1,12 @@
 //! The shape of the file: raw sections, in which every leaf takes any value and remembers what it was.
 //!
-//! Nothing is judged here, and nothing but broken YAML can fail, so that all faults come at once. A key that
-//! is unknown, or given a second time, is read as ignored, for `serde_ignored` to report.
+//! Nothing is judged here, and nothing but broken YAML can fail, so that all faults come at once.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fault::shown;
+use super::path::At;
+use super::yaml::{Node, Reader, Stopped};
 
 /// Any YAML value, as far as it is needed to judge it or to say what was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,24 +35,60 @@ impl Leaf {
     }
 }
 
-/// What can be made of a map, or else of any other value.
-pub(super) trait Shape: Sized {
-    fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
-    fn from_leaf(leaf: Leaf) -> Self;
+/// What can be made of any value of a file.
+pub(super) trait Read: Sized {
+    /// Reads the next value, which stands at `at`.
+    fn read(reader: &mut Reader<'_>, at: &At<'_>) -> Result<Self, Stopped> {
+        let node = reader.node()?;
+        Self::from_node(node, reader, at)
+    }
+
+    /// Reads what is left of a value.
+    fn from_node(node: Node, reader: &mut Reader<'_>, at: &At<'_>) -> Result<Self, Stopped> {
+        match node {
+            Node::Leaf(leaf) => Ok(Self::from_leaf(leaf, at)),
+            Node::List => {
+                let mut items = Vec::new();
+                while reader.more()? {
+                    items.push(Leaf::read(reader, &at.item(items.len()))?);
+                }
+                Ok(Self::from_leaf(Leaf::List(items), at))
+            }
+            Node::Map => Self::from_map(reader, at),
+        }
+    }
+
+    /// Reads the keys and values of a map that has begun.
+    fn from_map(reader: &mut Reader<'_>, at: &At<'_>) -> Result<Self, Stopped>;
+
+    /// What is made of any other value.
+    fn from_leaf(leaf: Leaf, at: &At<'_>) -> Self;
 }
 
-impl Shape for Leaf {
-    fn from_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        // Not as ignored values: these would be reported as unknown keys.
-        while map.next_key::<String>()?.is_some() {
-            map.next_value::<Self>()?;
+impl Read for Leaf {
+    fn from_map(reader: &mut Reader<'_>, at: &At<'_>) -> Result<Self, Stopped> {
+        let mut seen = HashSet::new();
+        while reader.more()? {
+            let key = reader.key()?;
+            Self::read(reader, &at.key(&key))?;
+            reader.odd |= !seen.insert(key);
         }
         Ok(Self::Map)
     }
 
-    fn from_leaf(leaf: Leaf) -> Self {
+    fn from_leaf(leaf: Leaf, _: &At<'_>) -> Self {
         leaf
     }
+}
+
+/// What became of a key of a section.
+pub(super) enum Taken {
+    /// Its value was read.
+    Now,
+    /// It was given before; the value is unread.
+    Before,
+    /// The section has no such key; the value is unread.
+    Unknown,
 }
 
 /// A map with fixed keys, all optional.
@@ -63,8 +96,8 @@ pub(super) trait Section: Default {
     /// The keys in the order of the documentation.
     const KEYS: &'static [&'static str];
 
-    /// Reads the value of `key`; `false` when it is unknown or was given before, with the value unread.
-    fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error>;
+    /// Reads the value of `key`, if it is due; `at` is the section.
+    fn take(&mut self, key: &str, reader: &mut Reader<'_>, at: &At<'_>) -> Result<Taken, Stopped>;
 }
 
 /// A section, or what stands in its place.
@@ -74,19 +107,33 @@ pub(super) enum Shaped<T> {
     Other(Leaf),
 }
 
-impl<T: Section> Shape for Shaped<T> {
-    fn from_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+impl<T: Section> Read for Shaped<T> {
+    fn from_map(reader: &mut Reader<'_>, at: &At<'_>) -> Result<Self, Stopped> {
         let mut section = T::default();
-        while let Some(key) = map.next_key::<String>()? {
-            if !section.take(&key, &mut map)? {
-                map.next_value::<IgnoredAny>()?;
+        while reader.more()? {
+            let key = reader.key()?;
+            match section.take(&key, reader, at)? {
+                Taken::Now => continue,
+                Taken::Before => reader.odd = true,
+                Taken::Unknown => reader.unknown(&at.key(&key)),
             }
+            Leaf::read(reader, &at.key(&key))?;
         }
         Ok(Self::Map(section))
     }
 
-    fn from_leaf(leaf: Leaf) -> Self {
+    fn from_leaf(leaf: Leaf, _: &At<'_>) -> Self {
         Self::Other(leaf)
+    }
+}
+
+impl<T: Read> Read for Box<T> {
+    fn from_map(reader: &mut Reader<'_>, at: &At<'_>) -> Result<Self, Stopped> {
+        T::from_map(reader, at).map(Self::new)
+    }
+
+    fn from_leaf(leaf: Leaf, at: &At<'_>) -> Self {
+        Self::new(T::from_leaf(leaf, at))
     }
 }
 
@@ -97,101 +144,23 @@ pub(super) enum Entries<T> {
     Other(Leaf),
 }
 
-impl<T: for<'any> Deserialize<'any>> Shape for Entries<T> {
-    fn from_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+impl<T: Read> Read for Entries<T> {
+    fn from_map(reader: &mut Reader<'_>, at: &At<'_>) -> Result<Self, Stopped> {
         let mut entries = Vec::new();
         let mut seen = HashSet::new();
-        while let Some(key) = map.next_key::<String>()? {
+        while reader.more()? {
+            let key = reader.key()?;
+            let value = T::read(reader, &at.key(&key))?;
             if seen.insert(key.clone()) {
-                entries.push((key, map.next_value()?));
+                entries.push((key.into_owned(), value));
             } else {
-                map.next_value::<IgnoredAny>()?;
+                reader.odd = true;
             }
         }
         Ok(Self::Map(entries))
     }
 
-    fn from_leaf(leaf: Leaf) -> Self {
+    fn from_leaf(leaf: Leaf, _: &At<'_>) -> Self {
         Self::Other(leaf)
-    }
-}
-
-struct ShapeVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Shape> Visitor<'de> for ShapeVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value without a tag")
-    }
-
-    fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Null))
-    }
-
-    fn visit_none<E>(self) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Null))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Bool(value)))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Integer(value.into())))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Integer(value.into())))
-    }
-
-    fn visit_i128<E>(self, value: i128) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Integer(value)))
-    }
-
-    fn visit_u128<E>(self, value: u128) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Integer(i128::try_from(value).unwrap_or(i128::MAX))))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Float(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Text(value.to_owned())))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<T, E> {
-        Ok(T::from_leaf(Leaf::Text(value)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<T, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
-        }
-        Ok(T::from_leaf(Leaf::List(items)))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::from_map(map)
-    }
-}
-
-impl<'de> Deserialize<'de> for Leaf {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
-    }
-}
-
-impl<'de, T: Section> Deserialize<'de> for Shaped<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
-    }
-}
-
-impl<'de, T: for<'any> Deserialize<'any>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
     }
 }

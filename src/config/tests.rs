@@ -4,19 +4,19 @@ mod defaults;
 mod effective;
 mod faults;
 mod fleet;
+mod folder;
 mod robustness;
 mod schema;
 
 use std::path::Path;
 
-use super::load::from_bytes;
 use super::{Config, Faults};
 
 /// The least that a file must say.
 const LEAST: &str = "exabgp: {transport: print}\nbgp: {local_as: 65101}\n";
 
 fn parse(text: &str) -> Result<Config, Faults> {
-    from_bytes(Path::new("c.yaml"), text.as_bytes())
+    Config::from_bytes(Path::new("c.yaml"), text.as_bytes().to_vec())
 }
 
 #[track_caller]

@@ -1,8 +1,9 @@
 //! Prefixes in canonical form.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -74,26 +75,27 @@ impl Prefix {
     }
 }
 
-/// What kind of address block without a VM behind it the network touches (RFC 6890, RFC 4291, RFC 5771).
+/// Address blocks without a VM behind them (RFC 6890, RFC 4291, RFC 5771), each with its kind.
+static NOT_UNICAST: LazyLock<[(IpNet, &str); 10]> = LazyLock::new(|| {
+    [
+        ("0.0.0.0/8", "unspecified"),
+        ("::/128", "unspecified"),
+        ("127.0.0.0/8", "loopback"),
+        ("::1/128", "loopback"),
+        ("169.254.0.0/16", "link-local"),
+        ("fe80::/10", "link-local"),
+        ("224.0.0.0/4", "multicast"),
+        ("ff00::/8", "multicast"),
+        ("240.0.0.0/4", "reserved"),
+        ("::/96", "an IPv4-compatible IPv6 address (RFC 4291 section 2.5.5.1)"),
+    ]
+    .map(|(block, kind)| (block.parse().expect("it is a prefix"), kind))
+});
+
+/// What kind of address block without a VM behind it the network touches.
 fn not_unicast(network: IpNet) -> Option<&'static str> {
-    let within = |block: &str| {
-        block.parse::<IpNet>().is_ok_and(|block| block.contains(&network) || network.contains(&block))
-    };
-    if matches!(network.addr(), IpAddr::V6(address) if address == Ipv6Addr::UNSPECIFIED)
-        || within("0.0.0.0/8")
-    {
-        return Some("unspecified");
-    }
-    if within("127.0.0.0/8") || within("::1/128") {
-        return Some("loopback");
-    }
-    if within("169.254.0.0/16") || within("fe80::/10") {
-        return Some("link-local");
-    }
-    if within("224.0.0.0/4") || within("ff00::/8") {
-        return Some("multicast");
-    }
-    if within("240.0.0.0/4") { Some("reserved") } else { None }
+    let touches = |(block, _): &&(IpNet, _)| block.contains(&network) || network.contains(block);
+    NOT_UNICAST.iter().find(touches).map(|(_, kind)| *kind)
 }
 
 impl From<Prefix> for IpNet {

@@ -11,7 +11,7 @@ use crate::config::scalar::{self, Judged, choice};
 use crate::config::schema;
 use crate::route::{AttributeOverrides, Ladder, LargeCommunity, Mark, Origin};
 
-const ORIGINS: [(&str, Origin); 3] =
+pub(in crate::config) const ORIGINS: [(&str, Origin); 3] =
     [("igp", Origin::Igp), ("egp", Origin::Egp), ("incomplete", Origin::Incomplete)];
 
 impl Judge {
@@ -53,12 +53,16 @@ impl Judge {
     }
 }
 
-fn community<T: FromStr<Err: Display>>(leaf: &Leaf) -> Judged<T> {
+pub(super) fn community<T: FromStr<Err: Display>>(leaf: &Leaf) -> Judged<T> {
     scalar::text(leaf)?.parse().map_err(|error: T::Err| error.to_string())
 }
 
 fn large_community(leaf: &Leaf, mark: Option<Mark>) -> Judged<LargeCommunity> {
-    let large: LargeCommunity = community(leaf)?;
+    community(leaf).and_then(|large| not_our_own(large, mark))
+}
+
+/// A large community that is none of those by which roamd knows its own routes.
+pub(super) fn not_our_own(large: LargeCommunity, mark: Option<Mark>) -> Judged<LargeCommunity> {
     match mark {
         Some(mark) if large.global == mark.local_as.get() && large.local_1 == mark.mark => Err(format!(
             "begins with {}:{} (local_as:mark), by which roamd knows its own routes; use another number",

@@ -50,7 +50,7 @@ impl Judge {
         let allowed_prefixes =
             self.allowed_prefixes(&at.key("allowed_prefixes"), raw.allowed_prefixes.as_ref());
         if let Some(allowed) = &allowed_prefixes {
-            self.outside(fleet, allowed);
+            self.findings.append(fleet.outside(allowed));
         }
         let attributes = self.attributes(&at.key("attributes"), raw.attributes, mark);
         let ladder = self.ladder(&at.key("preference"), raw.preference, mark, prepend_step);

@@ -134,7 +134,7 @@ fn each_rule_takes_what_is_inside_its_edge_and_refuses_what_is_outside() {
             &["0", "253", "254", "255", "transit"],
         ),
         ("hold", &["[]", "null"], &["web-1", "{}"]),
-        ("vms_dir", &["null"], &["/etc/roamd/vms.d"]),
+        ("vms_dir", &["null"], &["/nonexistent", "/dev/null", "''", "5", "[]"]),
     ];
     for (key, taken, refused) in cases {
         for value in *taken {

@@ -66,7 +66,7 @@ fn names_are_taken_as_libvirt_has_them() {
     let config = good(&format!("{LEAST}{vms}"));
     let found: Vec<&str> = config.vms.keys().map(crate::vm::VmName::as_str).collect();
     assert_eq!(found, ["#x", "123", "1e3", "a b", "a.b", "größe", "null", "true", "web/1"]);
-    for name in ["''", "'  '", r#""a\0b""#, r#""a\x7fb""#] {
+    for name in ["''", r#""a\0b""#, r#""a\nb""#, r#""a\x1bb""#] {
         let vms = format!("{LEAST}vms:\n  {name}: {{service_ips: [198.51.100.1]}}\n");
         assert!(bad(&vms).iter().all(|fault| fault.contains("a VM's name must")), "{name}");
     }
@@ -137,4 +137,46 @@ fn one_fault_among_a_hundred_thousand_vms_is_found_in_its_line() {
              vms.vm-065542.service_ips[0]; an address leads to one VM, and is listed once"
         )]
     );
+}
+
+#[test]
+fn names_that_libvirt_takes_and_that_are_not_what_they_seem_are_warned_of() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["web-1", "web-l", "größe", "東京-1", "сервер"], &[]),
+        (&["a\tb"], &[r#"vms."a\tb": has characters that are not seen, or that direct the others"#]),
+        (&["a\u{7f}"], &[r#"vms."a\u{7f}": has characters that are not seen, or that direct the others"#]),
+        (
+            &["web\u{202e}1-bew", "web\u{200b}"],
+            &[
+                r#"vms."web\u{200b}" (and 1 more): has characters that are not seen, or that direct the others"#,
+            ],
+        ),
+        (&[" "], &[r#"vms." ": begins or ends with a blank"#]),
+        (&["web-1 "], &[r#"vms."web-1 ": begins or ends with a blank"#]),
+        // A Cyrillic e among Latin letters, with and without the VM that it looks like.
+        (&["w\u{435}b-1"], &["vms.\"w\u{435}b-1\": mixes letters of several scripts, as look-alikes do"]),
+        (
+            &["web-1", "w\u{435}b-1"],
+            &[
+                "vms.\"w\u{435}b-1\": mixes letters of several scripts, as look-alikes do",
+                "vms.\"w\u{435}b-1\": looks like another VM, \"web-1\"",
+            ],
+        ),
+        // Cyrillic from end to end.
+        (
+            &["cop", "\u{441}\u{43e}\u{440}"],
+            &["vms.\"\u{441}\u{43e}\u{440}\": looks like another VM, \"cop\""],
+        ),
+        // One letter, and a letter with its accent.
+        (&["\u{e9}", "e\u{301}"], &["vms.\"\u{e9}\": looks like another VM, \"e\\u{301}\""]),
+    ];
+    for (names, expected) in cases {
+        let vms: String = names.iter().enumerate().fold("vms:\n".to_owned(), |mut vms, (index, name)| {
+            let name = serde_json::to_string(name).expect("a text becomes JSON");
+            writeln!(vms, "  {name}: {{service_ips: [198.51.100.{index}]}}")
+                .expect("a string takes everything");
+            vms
+        });
+        assert_eq!(good(&format!("{LEAST}{vms}")).warnings(), *expected, "{names:?}");
+    }
 }

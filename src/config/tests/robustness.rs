@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{LEAST, bad, good};
-use crate::config::load::from_bytes;
+use crate::config::Config;
 
 /// Pieces out of which YAML is made, good and bad.
 const PIECES: [&str; 48] = [
@@ -60,11 +60,12 @@ const PIECES: [&str; 48] = [
 ];
 
 fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
-    let Err(faults) = from_bytes(Path::new("f"), bytes) else { return Ok(()) };
+    let Err(faults) = Config::from_bytes(Path::new("f"), bytes.to_vec()) else { return Ok(()) };
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
     let lines = text.lines().count().max(1);
     prop_assert!(faults.iter().count() > 0);
     for fault in &faults {
+        prop_assert!(fault.with_excerpt().to_string().lines().count() <= 4);
         prop_assert!((1..=lines).contains(&fault.line), "{} of {lines}: {}", fault.line, fault);
         prop_assert!(fault.column >= 1);
         prop_assert_eq!(fault.to_string().lines().count(), 1);
@@ -150,4 +151,52 @@ fn tags_and_complex_keys_and_empty_keys_are_refused_in_words() {
         ["3:16: http.listen: !!str: tags are not taken; remove it"]
     );
     assert_eq!(bad(&format!("{LEAST}? [a, b]\n: c\n")), ["3:3: .: a list: a key must be text"]);
+}
+
+#[test]
+fn what_the_parser_would_keep_whole_is_refused_in_words() {
+    let rule =
+        "may be at most 1048576 characters long; write each item in a line of its own, without brackets";
+    let inner = bad(&format!("{LEAST}hold: [[{}]]\n", "1,".repeat(600_000)));
+    let text = bad(&format!("{LEAST}log: {{level: {}}}\n", "a".repeat(2_000_000)));
+    for faults in [inner, text] {
+        assert_eq!(faults.len(), 1, "{}", faults[0]);
+        assert!(faults[0].ends_with(rule), "{}", faults[0]);
+    }
+}
+
+#[test]
+fn a_long_list_in_brackets_is_read_item_by_item() {
+    let hold = bad(&format!("{LEAST}hold: [{}]\n", "web-1, ".repeat(300_000)));
+    assert_eq!(hold.len(), 10_001);
+    assert_eq!(hold[10_000], "1:1: .: 290000 more faults: mend the others first");
+}
+
+#[test]
+fn faults_without_end_are_counted() {
+    let unknown: String = (0..10_050).map(|number| format!("key-{number}: 1\n")).collect();
+    let faults = bad(&format!("{LEAST}{unknown}"));
+    assert_eq!(faults.len(), 10_001);
+    assert_eq!(faults[10_000], "1:1: .: 50 more faults: mend the others first");
+}
+
+#[test]
+fn json_is_read_item_by_item_and_its_faults_are_found_in_their_places() {
+    let vms: Vec<String> = (0..30_000)
+        .map(|vm| format!(r#""vm-{vm}": {{"service_ips": ["10.0.{}.{}"]}}"#, vm / 250, vm % 250))
+        .collect();
+    let json = format!(
+        r#"{{"exabgp": {{"transport": "print"}}, "bgp": {{"local_as": 65101}}, "vms": {{{}}}}}"#,
+        vms.join(", ")
+    );
+    assert!(json.len() > 1 << 20);
+    assert_eq!(good(&json).vms.len(), 30_000);
+    assert_eq!(
+        bad(r#"{"exabgp": {"transport": "pipe"}, "bgp": {"local_as": 1}}"#),
+        [r#"1:26: exabgp.transport: "pipe": must be relay, child or print"#]
+    );
+    assert_eq!(
+        bad("[1"),
+        ["1:3: [1]: broken YAML: must be YAML: while parsing a flow sequence, expected ',' or ']'"]
+    );
 }
