@@ -18,6 +18,7 @@ mod history;
 mod host_routes;
 mod kernel;
 mod publish;
+mod reload;
 mod reports;
 mod tally;
 mod wire;

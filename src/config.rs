@@ -20,6 +20,7 @@ mod nearest;
 mod path;
 mod place;
 mod raw;
+mod reload;
 mod scalar;
 pub mod schema;
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod reply;
 mod row;
 #[cfg(test)]
 mod sample;
+mod service_ips;
 mod session;
 pub(crate) mod stdin;
 mod table;
@@ -29,7 +30,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -44,11 +44,12 @@ use crate::route::{Asn, Mark, NextHop, Prefix, Route, Rung};
 pub(crate) use command::{Audience, line};
 pub use lines::Lines;
 pub use reply::Reply;
+pub use service_ips::ServiceIps;
 pub use session::{Effects, Notice, Session};
 
 pub use crate::plan::{FoundRoute, Outcome};
 
-/// What a session with ExaBGP is told at its start; nothing of it changes while it lives.
+/// What a session with ExaBGP is told at its start; of it only the service addresses change while it lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The way to ExaBGP.
@@ -60,7 +61,7 @@ pub struct Settings {
     /// The neighbors to speak to; empty: all that ExaBGP lets this process speak to.
     pub neighbors: BTreeSet<IpAddr>,
     /// Every VM's: the prefixes of which it is reported what neighbors offer.
-    pub service_ips: Arc<BTreeSet<Prefix>>,
+    pub service_ips: ServiceIps,
     /// Whether IPv4 routes are announced with `next-hop self`.
     pub own_next_hop_v4: bool,
     /// Whether IPv6 routes are announced with `next-hop self`.
@@ -94,9 +95,7 @@ impl From<&Config> for Settings {
             local_as: config.bgp.local_as,
             mark: config.bgp.ladder.mark(),
             neighbors: config.bgp.neighbors.clone(),
-            service_ips: Arc::new(
-                config.vms.values().flat_map(|vm| vm.service_ips.iter().copied()).collect(),
-            ),
+            service_ips: ServiceIps::new(config),
             own_next_hop_v4: config.bgp.next_hop == NextHop::Own,
             own_next_hop_v6: config.bgp.next_hop_v6 == Some(NextHop::Own),
             next_hop_v4: config.bgp.next_hop.address(),

@@ -8,7 +8,7 @@
 //! - `track.rs`: what is known of one VM, and how a verdict changes it.
 //! - `identity.rs`: which configured VM a domain is.
 //! - `desired.rs`: presence to rung to routes; `watch.rs`: how far libvirt's word can be relied on.
-//! - `known.rs`: what the published view may see.
+//! - `known.rs`: what the published view may see; `reconfigure.rs`: another configuration takes the place of the one that ran.
 //! - `migration.rs`: which changes of presence are a migration; `course.rs`: the phases that each goes through.
 //!
 //! An event decides by its own arguments where they suffice, and asks for a look where they don't. A list or
@@ -20,6 +20,7 @@ mod desired;
 mod identity;
 mod known;
 mod migration;
+mod reconfigure;
 mod track;
 mod verdict;
 mod watch;
@@ -32,6 +33,7 @@ pub use course::{Course, Courses, Stand};
 pub use desired::rung_of;
 pub use known::Known;
 pub use migration::{Move, Turn};
+pub use reconfigure::Reconfigured;
 pub use track::Cause;
 
 use crate::config::Config;

@@ -125,6 +125,9 @@ pub struct ConfigStatus {
     pub loaded_at: Timestamp,
     /// Faults of a later load that was refused.
     pub errors: Vec<String>,
+    /// Keys that the file has otherwise than what runs, because they take effect with a restart only.
+    #[schema(value_type = Vec<String>)]
+    pub wait_for_restart: Vec<&'static str>,
 }
 
 /// `status.libvirt`

@@ -189,11 +189,9 @@ const BEYOND_A_SCHEMA: [&str; 38] = [
 fn the_json_schema_takes_the_example_and_refuses_every_fault_of_shape() {
     let schema = roamd(&["schema"]);
     assert!(schema.status.success());
-    let verdicts = validated(&schema.stdout, "main", {
-        let mut files = bad_files();
-        files.push(repository().join("config.example.yaml"));
-        files
-    });
+    let mut files = bad_files();
+    files.push(repository().join("config.example.yaml"));
+    let verdicts = validated(&schema.stdout, "main", &files);
     let valid: BTreeSet<&str> =
         verdicts.iter().filter(|(_, verdict)| verdict == "valid").map(|(name, _)| name.as_str()).collect();
     let expected: BTreeSet<&str> =
@@ -207,18 +205,18 @@ fn the_json_schema_of_a_vm_map_is_for_the_files_of_the_folder() {
     assert!(schema.status.success());
     let folder = repository().join("tests/config/bad");
     let files = ["vms-dir-collisions/10-web", "vms-dir-unusable/d-list", "vms-dir-unusable/f-none"];
-    let paths = files.map(|name| folder.join(format!("{name}.yaml"))).to_vec();
+    let paths = files.map(|name| folder.join(format!("{name}.yaml")));
     let expected = [("10-web", "invalid"), ("d-list", "invalid"), ("f-none", "valid")];
-    let verdicts = validated(&schema.stdout, "vms", paths);
+    let verdicts = validated(&schema.stdout, "vms", &paths);
     assert_eq!(verdicts, expected.map(|(name, verdict)| (name.to_owned(), verdict.to_owned())));
 }
 
 /// The verdict on each file as an editor has it, by the file's name.
-fn validated(schema: &[u8], name: &str, files: Vec<PathBuf>) -> Vec<(String, String)> {
+fn validated(schema: &[u8], name: &str, files: &[PathBuf]) -> Vec<(String, String)> {
     let path = std::env::temp_dir().join(format!("roamd-schema-{name}-{}.json", std::process::id()));
     fs::write(&path, schema).expect("the schema can be written");
     let script = repository().join("tests/config/validate.py");
-    let output = Command::new("/usr/bin/python3").arg(script).arg(&path).args(&files).output();
+    let output = Command::new("/usr/bin/python3").arg(script).arg(&path).args(files).output();
     fs::remove_file(&path).expect("it is there");
     let output = output.expect("python3 can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

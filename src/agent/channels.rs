@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::config::Faults;
-use crate::exabgp::{self, Order};
+use crate::config::{Config, Faults};
+use crate::exabgp::{self, Order, ServiceIps};
 use crate::libvirt::{self, Request};
 use crate::snapshot::Snapshot;
 
 /// What a signal asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// The configuration was read again (`SIGHUP`), and whether it is valid.
-    Reload(Result<(), Faults>),
+    /// The configuration was read again (`SIGHUP`).
+    Reload(Result<Box<Config>, Faults>),
     /// Stop in order (`SIGTERM`, `SIGINT`).
     Stop,
 }
@@ -39,6 +39,8 @@ pub struct Outputs {
     pub orders: mpsc::UnboundedSender<Order>,
     /// Orders to the kernel's routes, where they are roamd's.
     pub host_routes: Option<mpsc::UnboundedSender<crate::host_routes::Order>>,
+    /// What those who read ExaBGP's words know of the VMs' addresses.
+    pub service_ips: ServiceIps,
     /// Where snapshots are published; holds the first one, see [`first_snapshot`](super::first_snapshot).
     pub snapshots: watch::Sender<Arc<Snapshot>>,
 }

@@ -138,6 +138,20 @@ impl HostRoutes {
         }
     }
 
+    /// A domain is no configured VM any more.
+    pub(super) fn forget(&mut self, uuid: Uuid) {
+        self.facts.remove(&uuid);
+        self.asks.remove(&uuid);
+    }
+
+    /// Addresses that are no VM's any more.
+    pub(super) fn release(&mut self, gone: &[Prefix], now: Instant) {
+        for prefix in gone {
+            self.faults.remove(prefix);
+            self.set(*prefix, Want::Nothing, now);
+        }
+    }
+
     /// The domains to be asked for their NICs.
     pub(super) fn take_asks(&mut self) -> BTreeSet<Uuid> {
         std::mem::take(&mut self.asks)

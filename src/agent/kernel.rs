@@ -1,11 +1,13 @@
 //! What the agent makes of the kernel's reports, and of libvirt's about NICs; nothing where host routes are not roamd's.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Agent;
 use crate::config::OnStop;
 use crate::host_routes::Report;
 use crate::libvirt::{NicsAnswer, Request};
+use crate::route::Prefix;
 use crate::vm::{Uuid, VmName};
 
 impl Agent {
@@ -32,6 +34,20 @@ impl Agent {
     pub(super) fn place(&mut self, vm: &VmName) {
         let (Some(host_routes), Some(vm)) = (&mut self.host_routes, self.config.vms.get(vm)) else { return };
         host_routes.refresh(vm, &self.config, &self.mobility, Instant::now());
+    }
+
+    /// Has the kernel's routes go of addresses that are nobody's any more.
+    pub(super) fn let_go(&mut self, domains: &BTreeSet<Uuid>, gone: &[Prefix], now: Instant) {
+        let Some(host_routes) = &mut self.host_routes else { return };
+        for uuid in domains {
+            if self.mobility.known_domain(*uuid).is_none_or(|known| known.vm.is_none()) {
+                host_routes.forget(*uuid);
+            }
+        }
+        host_routes.release(gone, now);
+        for prefix in gone {
+            self.plan.hold(*prefix, host_routes.hold(*prefix));
+        }
     }
 
     /// Holds back what this host could not forward yet.

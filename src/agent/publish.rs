@@ -17,7 +17,7 @@ use crate::plan::{Hold, Plan, Progress};
 use crate::route::{Prefix, Route};
 use crate::snapshot::{
     self, CauseKind, CauseView, ConfigStatus, Conflicts, HostRouteView, HostRoutesStatus, LibvirtStatus,
-    LibvirtTrust, NotReady, RouteState, RouteView, Snapshot, VmView, service_ip_text,
+    LibvirtTrust, NotReady, RouteState, RouteView, Snapshot, Timestamp, VmView, service_ip_text,
 };
 use crate::vm::{Presence, Uuid, VmName, VmState};
 
@@ -30,13 +30,7 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         host: host.into(),
         started_at: now,
         config: Arc::clone(config),
-        config_status: ConfigStatus {
-            path: config.source.path.display().to_string(),
-            sha256: config.source.sha256.clone(),
-            vms_sha256: config.source.vms_sha256.clone(),
-            loaded_at: now,
-            errors: Vec::new(),
-        },
+        config_status: config_status(config, now),
         not_ready: health.not_ready(config, Lists::NoneYet, false),
         libvirt: health.libvirt,
         exabgp: health.exabgp,
@@ -50,6 +44,18 @@ pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
         routes: BTreeMap::new(),
         events: snapshot::History::default(),
         migrations: Arc::default(),
+    }
+}
+
+/// What is shown of a configuration that was loaded just now.
+pub(super) fn config_status(config: &Config, loaded_at: Timestamp) -> ConfigStatus {
+    ConfigStatus {
+        path: config.source.path.display().to_string(),
+        sha256: config.source.sha256.clone(),
+        vms_sha256: config.source.vms_sha256.clone(),
+        loaded_at,
+        errors: Vec::new(),
+        wait_for_restart: Vec::new(),
     }
 }
 
@@ -151,6 +157,7 @@ impl Publisher {
             not_ready,
             libvirt,
             exabgp: state.health.exabgp.clone(),
+            config: Arc::clone(state.config),
             conflicts: Arc::clone(state.conflicts),
             host_routes: Arc::clone(state.host_routes_status),
             config_status: state.config_status.clone(),
@@ -191,7 +198,10 @@ impl Publisher {
 
     /// `None` when it is not here and has no route: the snapshot knows it from the configuration.
     fn managed_view(&self, name: &VmName, state: &State<'_>, history: &History) -> Option<Arc<VmView>> {
-        let vm = state.config.vms.get(name)?;
+        let Some(vm) = state.config.vms.get(name) else {
+            // It is configured no more; the domain may be shown by itself.
+            return self.vms.get(name).filter(|view| !view.managed).cloned();
+        };
         let routes: Vec<Arc<RouteView>> =
             vm.service_ips.iter().filter_map(|prefix| self.routes.get(prefix)).cloned().collect();
         let known = state.mobility.known_vm(name);
@@ -224,7 +234,7 @@ impl Publisher {
 
 /// What the views are made of.
 pub(super) struct State<'a> {
-    pub(super) config: &'a Config,
+    pub(super) config: &'a Arc<Config>,
     pub(super) config_status: &'a ConfigStatus,
     pub(super) mobility: &'a Mobility,
     pub(super) plan: &'a Plan,

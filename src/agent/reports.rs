@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::history::Fact;
 use super::{Agent, Command, DecidedBy, Origin, STOP};
-use crate::config::{Faults, OnStop};
+use crate::config::OnStop;
 use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
 use crate::mobility::{Cause, Transition};
@@ -225,7 +225,7 @@ impl Agent {
     pub(super) fn command(&mut self, command: Command) {
         self.changed();
         match command {
-            Command::Reload(judgement) => self.reload(judgement),
+            Command::Reload(read) => self.reload(read),
             Command::Stop => {
                 let on_stop = self.config.exabgp.on_stop;
                 info!(?on_stop, "stopping");
@@ -239,23 +239,6 @@ impl Agent {
                 }
             }
         }
-    }
-
-    /// Says what a new configuration would be worth; it takes effect with a restart.
-    fn reload(&mut self, judgement: Result<(), Faults>) {
-        self.counting.reloaded(judgement.is_ok());
-        match judgement {
-            Ok(()) => {
-                self.config_status.errors = Vec::new();
-                info!(path = %self.config_status.path, "the configuration is valid; restart roamd to apply it");
-            }
-            Err(faults) => {
-                self.config_status.errors = faults.iter().map(ToString::to_string).collect();
-                warn!(%faults, "the configuration has faults; the running one is kept");
-            }
-        }
-        let errors = self.config_status.errors.clone();
-        self.history.happened(What::Config { errors }, Instant::now());
     }
 }
 

@@ -1,12 +1,13 @@
 //! The agent driven by hand, message by message, without a runtime.
 
+mod reload;
 mod scenarios;
 
 use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::config::OnStop;
-use crate::exabgp::{self, Audience, Neighbor, NeighborState, line};
+use crate::exabgp::{self, Audience, Neighbor, NeighborState, ServiceIps, line};
 use crate::libvirt::{self, Answer, Request};
 use crate::plan::{FoundRoute, Outcome, Step};
 use crate::route::{Attributes, NextHop, Rung};
@@ -39,7 +40,13 @@ impl Rig {
         let (ask, asked) = std::sync::mpsc::channel();
         let (snapshots_in, snapshots) = watch::channel(Arc::new(first_snapshot(&config, "kvm1")));
         let ask = Box::new(move |request| ask.send(request).unwrap());
-        let outputs = Outputs { ask, orders: orders_in, host_routes: None, snapshots: snapshots_in };
+        let outputs = Outputs {
+            ask,
+            orders: orders_in,
+            host_routes: None,
+            service_ips: ServiceIps::default(),
+            snapshots: snapshots_in,
+        };
         let agent = Agent::new(config, outputs);
         Self { agent, orders, asked, snapshots, start: Instant::now(), exchange: None }
     }

@@ -19,7 +19,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SchemaArguments {
-    /// The schema of the files in vms_dir
+    /// The schema of the files in `vms_dir`
     #[arg(long)]
     vms: bool,
 }

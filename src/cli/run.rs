@@ -125,7 +125,9 @@ fn engine(
         let (reports_in, libvirt_reports) = mpsc::channel(REPORTS);
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (exabgp_in, exabgp_reports) = mpsc::unbounded_channel();
-        exabgp::spawn(Settings::from(config.as_ref()), orders_out, exabgp_in)?;
+        let settings = Settings::from(config.as_ref());
+        let service_ips = settings.service_ips.clone();
+        exabgp::spawn(settings, orders_out, exabgp_in)?;
         let requests = libvirt::spawn(&config.libvirt, config.host_routes.is_some(), reports_in)?;
         let (kernel_in, host_routes_reports) = mpsc::unbounded_channel();
         let mut host_routes = None;
@@ -141,7 +143,8 @@ fn engine(
             host_routes: host_routes_reports,
         };
         let ask = Box::new(move |request| requests.ask(request));
-        Ok(agent::run(Arc::clone(config), inputs, Outputs { ask, orders, host_routes, snapshots }).await)
+        let outputs = Outputs { ask, orders, host_routes, service_ips, snapshots };
+        Ok(agent::run(Arc::clone(config), inputs, outputs).await)
     });
     drop(stop_http);
     if http.join().is_err() {

@@ -55,10 +55,10 @@ pub(super) fn commands(path: &Path, token: &Arc<TokenFile>) -> io::Result<mpsc::
     Ok(receiver)
 }
 
-/// What the configuration is worth. A good token is in force from here on, whatever the rest is like: it is replaced because
+/// The configuration, if it has no fault. A good token is in force from here on, whatever the rest is like: it is replaced because
 /// somebody knows the old one.
-fn read(path: &Path, token: &TokenFile) -> Result<(), Faults> {
-    let judgement = Config::load(path).map(drop);
+fn read(path: &Path, token: &TokenFile) -> Result<Box<Config>, Faults> {
+    let judgement = Config::load(path).map(Box::new);
     match (token.read_again(), token.path()) {
         (Err(error), Some(path)) => {
             let fault = Fault::of_file(path, "http.token_file", Chain(&error).to_string());

@@ -288,7 +288,7 @@ impl Pass {
     /// Line and column, both from 1.
     fn position(&self, at: Marker) -> Position {
         let shift = if at.line() == 1 { self.shift } else { 0 };
-        (at.line(), (at.col() + 1).saturating_sub(shift))
+        (at.line(), (at.col() + 1).saturating_sub(shift).max(1))
     }
 
     fn refuse(&mut self, at: Marker, value: String, rule: &str) {

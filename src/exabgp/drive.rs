@@ -5,9 +5,8 @@
 //! time runs out and every route is lost). So the reader's queue is unbounded; what it holds is small, since
 //! lines are parsed in the thread, and of the UPDATEs that neighbors send those that are about no VM end there.
 
-use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, mpsc as blocking};
+use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,8 +15,7 @@ use tracing::{info, trace, warn};
 
 use super::reply::Reply;
 use super::session::{Effects, Notice, Session};
-use super::{Lines, Order, Report, Settings};
-use crate::route::Prefix;
+use super::{Lines, Order, Report, ServiceIps, Settings};
 
 /// What the threads tell the task.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ pub(super) fn spawn(
 ) -> io::Result<()> {
     let (events, from_threads) = unbounded_channel();
     let batches = writer(sink, events.clone())?;
-    reader(source, Arc::clone(&settings.service_ips), events)?;
+    reader(source, settings.service_ips.clone(), events)?;
     tokio::spawn(exchange(settings, batches, from_threads, orders, reports));
     Ok(())
 }
@@ -76,7 +74,7 @@ pub(super) fn writer(
 /// Starts the thread that reads and parses.
 fn reader(
     mut source: impl Read + Send + 'static,
-    service_ips: Arc<BTreeSet<Prefix>>,
+    service_ips: ServiceIps,
     events: UnboundedSender<Event>,
 ) -> io::Result<()> {
     let concerns = move |reply: &Reply| match reply {

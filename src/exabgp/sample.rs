@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Settings;
+use super::{ServiceIps, Settings};
 use crate::config::Transport;
 use crate::route::{Asn, Attributes, Mark, NextHop, Prefix, Route, Rung};
 use crate::vm::VmName;
@@ -16,7 +16,7 @@ pub(super) fn settings(transport: Transport, ack_timeout: Duration) -> Settings 
         local_as,
         mark: Mark { local_as, mark: 82 },
         neighbors: [].into(),
-        service_ips: Arc::default(),
+        service_ips: ServiceIps::default(),
         own_next_hop_v4: true,
         own_next_hop_v6: false,
         next_hop_v4: None,

@@ -4,11 +4,12 @@
 //! 4.2 and 5.0 write an AS path differently, and all else that is read here alike. Only unicast routes are
 //! taken in, and of their attributes those by which a route of a VM is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Deserialize;
 
+use super::ServiceIps;
 use crate::route::{LargeCommunity, Prefix};
 
 /// Whether a line is one of those, without parsing it.
@@ -186,7 +187,7 @@ impl Update {
     }
 
     /// Whether anyone here wants to know: of what a neighbor sends, only what is about VMs.
-    pub(super) fn concerns(&self, service_ips: &BTreeSet<Prefix>) -> bool {
+    pub(super) fn concerns(&self, service_ips: &ServiceIps) -> bool {
         let announced = self.announced.iter().map(|(prefix, _)| prefix);
         self.direction == Direction::Sent
             || announced.chain(&self.withdrawn).any(|prefix| service_ips.contains(prefix))

@@ -3,6 +3,7 @@
 mod interleavings;
 mod migrations;
 mod outages;
+mod reload;
 mod restart;
 
 use std::time::Duration;

@@ -253,7 +253,7 @@ fn sentence(vm: Option<&VmName>, prefix: Option<Prefix>, what: &What) -> String 
             format!("host route {}: {change}{}", prefix(), because(error.as_deref()))
         }
         What::Config { errors } if errors.is_empty() => {
-            "the configuration is valid; restart roamd to apply it".to_owned()
+            "the configuration was loaded and is in force".to_owned()
         }
         What::Config { errors } => {
             format!("the configuration has faults; the running one is kept: {}", errors.join("; "))

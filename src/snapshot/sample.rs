@@ -129,6 +129,7 @@ pub(crate) fn snapshot(config: Config, vms: impl IntoIterator<Item = VmView>) ->
         vms_sha256: config.source.vms_sha256.clone(),
         loaded_at: time("2026-03-01T08:00:00Z"),
         errors: Vec::new(),
+        wait_for_restart: Vec::new(),
     };
     Snapshot {
         generation: 7,

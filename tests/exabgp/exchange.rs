@@ -5,11 +5,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use roamd::config::Transport;
-use roamd::exabgp::{FoundRoute, Lines, NeighborState, Order, Outcome, Reply, Report, Session, Settings};
+use roamd::exabgp::{
+    FoundRoute, Lines, NeighborState, Order, Outcome, Reply, Report, ServiceIps, Session, Settings,
+};
 use roamd::plan::Step;
 use roamd::route::Prefix;
 
@@ -21,7 +22,7 @@ fn settings(neighbors: &[&str]) -> Settings {
         local_as: OWN_AS,
         mark: MARK,
         neighbors: neighbors.iter().map(|address| address.parse().unwrap()).collect(),
-        service_ips: Arc::default(),
+        service_ips: ServiceIps::default(),
         own_next_hop_v4: false,
         own_next_hop_v6: false,
         next_hop_v4: None,

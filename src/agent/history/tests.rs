@@ -97,7 +97,8 @@ fn libvirt_s_coming_and_going_is_told_once_each() {
 #[test]
 fn a_reload_is_told_with_its_faults() {
     let mut rig = Rig::new(Transport::Print);
-    rig.agent.command(Command::Reload(Ok(())));
+    let same = rig.agent.config.as_ref().clone();
+    rig.agent.command(Command::Reload(Ok(Box::new(same))));
     let snapshot = rig.published();
     let last = snapshot.events.after(0).last().unwrap();
     assert_eq!(last.what, What::Config { errors: Vec::new() });

@@ -191,7 +191,8 @@ fn what_is_only_counted_is_published_and_no_change_of_the_state() {
 #[test]
 fn reloads_are_counted_by_what_came_of_them() {
     let mut rig = settled();
-    rig.agent.command(crate::agent::Command::Reload(Ok(())));
+    let same = rig.agent.config.as_ref().clone();
+    rig.agent.command(crate::agent::Command::Reload(Ok(Box::new(same))));
     let faults = Config::load(Path::new("/no/such/file")).unwrap_err();
     rig.agent.command(crate::agent::Command::Reload(Err(faults)));
     let tally = Arc::clone(&rig.published().tally);

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
 use crate::config::Transport;
+use crate::exabgp::ServiceIps;
 use crate::link::{Held, Keep};
 use crate::plan::Step;
 use crate::route::{Asn, AttributeOverrides, Ladder, Mark, NextHop, Route, Rung};
@@ -52,7 +53,7 @@ impl Agent {
             local_as: mark().local_as,
             mark: mark(),
             neighbors: BTreeSet::new(),
-            service_ips: Arc::default(),
+            service_ips: ServiceIps::default(),
             own_next_hop_v4: true,
             own_next_hop_v6: false,
             next_hop_v4: None,

@@ -127,6 +127,7 @@ async fn status() {
             "vms_sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
             "loaded_at": "2026-03-01T08:00:00.000Z",
             "errors": [],
+            "wait_for_restart": [],
         },
         "libvirt": {
             "uri": "qemu:///system",

@@ -5,7 +5,7 @@ use crate::exabgp::{Path, WireReport};
 
 /// A session that has read its first table, in which one prefix is a VM's.
 fn bench() -> Bench {
-    let service_ips = std::sync::Arc::new([prefix(1)].into());
+    let service_ips = [prefix(1)].into();
     Bench::ready(Settings { service_ips, ..settings() })
 }
 
