@@ -24,7 +24,10 @@ fuzz_target!(|data: &[u8]| {
             for fault in &faults {
                 assert_eq!(fault.to_string().lines().count(), 1, "a fault is one line");
                 assert!(fault.with_excerpt().to_string().lines().count() <= 4, "with its place it is four");
-                assert!((1..=lines).contains(&fault.line) && fault.column >= 1, "it stands in the file: {fault}");
+                assert!(
+                    (1..=lines).contains(&fault.line) && fault.column >= 1,
+                    "it stands in the file: {fault}"
+                );
             }
         }
     }
