@@ -12,7 +12,7 @@ use crate::vm::{MigrationDirection, MigrationOutcome, MigrationPhase};
 pub struct MigrationTally {
     /// Migrations that have ended, by how.
     pub ended: BTreeMap<(MigrationDirection, MigrationOutcome), u64>,
-    /// How long after what it follows from a phase came; see [`follows`].
+    /// How long after what it follows from a phase came; see `follows`.
     pub phases: BTreeMap<(MigrationDirection, MigrationPhase), Histogram>,
 }
 
