@@ -92,11 +92,19 @@ impl Offers {
         }
         let mut changes = Vec::new();
         for prefix in std::mem::take(&mut self.stale) {
-            if let Some(vm) = mobility.owner(prefix) {
-                changes.extend(self.judge_one(prefix, (vm, mobility.rung(vm)), clock, now));
+            match mobility.owner(prefix) {
+                Some(vm) => changes.extend(self.judge_one(prefix, (vm, mobility.rung(vm)), clock, now)),
+                None => changes.extend(self.let_go(prefix)),
             }
         }
         changes
+    }
+
+    /// The prefix is no VM's any more, and nobody tells of its paths from now on.
+    fn let_go(&mut self, prefix: Prefix) -> Vec<Change> {
+        self.paths.remove(&prefix);
+        self.suspects.retain_of(prefix, |_| false);
+        self.open.retain_of(prefix, |_| false).into_iter().map(Change::Ended).collect()
     }
 
     /// Judges the paths to `prefix`, which leads to a VM on this rung here.

@@ -11,6 +11,9 @@ use super::publish::config_status;
 use crate::config::{Config, Faults};
 use crate::snapshot::What;
 
+/// How many faults an event tells; all of them stand in the status.
+const TOLD: usize = 20;
+
 impl Agent {
     /// The configuration was read again.
     pub(super) fn reload(&mut self, read: Result<Box<Config>, Faults>) {
@@ -26,7 +29,7 @@ impl Agent {
                 }
             }
         }
-        let errors = self.config_status.errors.clone();
+        let errors = told(&self.config_status.errors);
         self.history.happened(What::Config { errors }, Instant::now());
     }
 
@@ -44,6 +47,9 @@ impl Agent {
         }
         let (changed, vms) = (told.vms.len(), self.config.vms.len());
         info!(path = %self.config_status.path, vms, changed, "the configuration is in force");
+        for warning in self.config.warnings() {
+            warn!(%warning, "something in the configuration has no effect");
+        }
         if !waiting.is_empty() {
             let keys = waiting.join(", ");
             warn!(%keys, "these keys take effect with a restart of roamd; until then what runs is kept");
@@ -65,4 +71,13 @@ impl Agent {
         }
         self.apply(told.effects, None);
     }
+}
+
+/// What an event tells of these faults: thousands of them would be kept, and sent to every client, again and again.
+pub(super) fn told(errors: &[String]) -> Vec<String> {
+    let mut told: Vec<String> = errors.iter().take(TOLD).cloned().collect();
+    if let Some(more) = errors.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        told.push(format!("and {more} more"));
+    }
+    told
 }

@@ -71,7 +71,7 @@ pub(super) fn status(arguments: &Status) -> Exit {
         }
         let answers = status::Answers::ask(&client).await?;
         if arguments.json {
-            print(&answers.json());
+            print(&text::printable_json(&answers.json()));
         } else {
             print_lines(&status::lines(&answers.read()?, terminal::width()));
         }
@@ -85,7 +85,7 @@ pub(super) fn explain(arguments: &Explain) -> Exit {
         let client = Client::new(&arguments.agent)?;
         let answer = client.get(&explain::path(&arguments.name)).await?;
         if arguments.json {
-            print(&answer);
+            print(&text::printable_json(&answer));
         } else {
             let width = terminal::width();
             print_lines(&explain::lines(&client::read(&answer)?, width));

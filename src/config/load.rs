@@ -97,15 +97,16 @@ fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Config, Faults> {
             }
         };
         let mut reader = Reader::new(document.text());
-        if fleet.add(&mut reader, documents.len()).is_err() {
+        let whole = fleet.add(&mut reader, documents.len()).is_ok();
+        if !whole {
+            // What was taken of it before it ended is judged all the same, in its place.
             let (faults, more) = document.refusals();
             unusable.extend(faults);
             so_far.findings.add_more(more);
-            continue;
         }
         so_far.unknown.extend(unknown(documents.len(), reader.unknown));
         so_far.findings.add_more(reader.more_unknown);
-        odd.push(reader.odd);
+        odd.push(whole && reader.odd);
         documents.push(document);
     }
     so_far.every_vm = unusable.is_empty() && so_far.findings.is_empty();

@@ -42,16 +42,19 @@ impl Config {
             "log.level": log.level;
             "log.format": log.format;
         }
-        // Every rung has the mark and the AS in it.
+        // Every rung has the mark and the AS in it, and every community was judged beside them: one that is of the old mark
+        // would speak of a rung.
         if self.bgp.ladder.mark() != running.bgp.ladder.mark() {
             if self.bgp.ladder.mark().mark != running.bgp.ladder.mark().mark {
                 waiting.push("bgp.mark");
             }
             keep! {
                 self, running, waiting,
-                "bgp.prepend_step and bgp.preference": bgp.ladder;
+                "all else of bgp": bgp;
+                "vms": vms;
+                "hold": hold;
             }
-            self.bgp.prepend_step = running.bgp.prepend_step;
+            self.source.vms_sha256.clone_from(&running.source.vms_sha256);
         }
         // It was judged beside leases that wait.
         if self.mobility.settle <= self.libvirt.lease.max(self.exabgp.lease) {

@@ -132,6 +132,12 @@ impl Courses {
         self.open.get_mut(self.owners.get(&prefix)?)
     }
 
+    /// The one that can be left behind first: one that still runs is the last to go.
+    fn oldest(&self) -> Option<Uuid> {
+        let runs = |course: &Course| course.outcome == MigrationOutcome::Running;
+        self.open.iter().min_by_key(|(_, course)| (runs(course), course.id)).map(|(uuid, _)| *uuid)
+    }
+
     fn begin(
         &mut self,
         told: &Move,
@@ -141,7 +147,7 @@ impl Courses {
     ) -> Course {
         self.leave_behind(told.uuid);
         if self.open.len() >= Self::OPEN
-            && let Some(oldest) = self.open.iter().min_by_key(|(_, course)| course.id).map(|(uuid, _)| *uuid)
+            && let Some(oldest) = self.oldest()
         {
             self.leave_behind(oldest);
         }

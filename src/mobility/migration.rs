@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::track::Cause;
 use crate::vm::{
     LifecycleKind, MigrationDirection, MigrationOutcome, MigrationPhase, Presence, ResumedDetail,
-    StartedDetail, StoppedDetail, SuspendedDetail, Uuid, VmName,
+    ShutoffReason, StartedDetail, StoppedDetail, SuspendedDetail, Uuid, VmName, VmState,
 };
 
 /// What libvirt tells of a VM's migration.
@@ -83,9 +83,10 @@ pub(super) fn turn(
         (MigrationDirection::Out, Presence::Absent) => {
             let outcome = match cause {
                 // A transient domain that has left is only missed; one that was stopped otherwise has not arrived.
-                Cause::Event(LifecycleKind::Stopped(StoppedDetail::Migrated)) | Cause::Vanished => {
-                    MigrationOutcome::Completed
-                }
+                Cause::Event(LifecycleKind::Stopped(StoppedDetail::Migrated))
+                | Cause::Listed(VmState::Shutoff(ShutoffReason::Migrated))
+                | Cause::Looked(VmState::Shutoff(ShutoffReason::Migrated))
+                | Cause::Vanished => MigrationOutcome::Completed,
                 Cause::Event(_) | Cause::Listed(_) | Cause::Looked(_) | Cause::Settled => {
                     MigrationOutcome::Failed
                 }

@@ -135,3 +135,17 @@ fn a_path_that_goes_soon_was_no_conflict() {
     assert_eq!(at(&mut offers, 9_999), []);
     assert_eq!(began(&at(&mut offers, 10_000)), [peer(1)]);
 }
+
+#[test]
+fn a_conflict_ends_with_its_vm_and_leaves_no_path_behind_for_its_return() {
+    let mut offers = Offers::default();
+    offers.offered(peer(1), prefix(), Some(path(Some(Rung::Active))));
+    assert_eq!(began(&judge(&mut offers, Some(Rung::Active))), [peer(1)]);
+    // The configuration has no VM any more.
+    let config = crate::snapshot::sample::config([]);
+    let mobility = Mobility::new(config.into(), Instant::now());
+    offers.stale(prefix());
+    assert_eq!(ended(&offers.judge(&mobility, &Clock::read(), Instant::now())), [peer(1)]);
+    assert_eq!(offers.view().open, []);
+    assert_eq!(judge(&mut offers, Some(Rung::Active)), []);
+}

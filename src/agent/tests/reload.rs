@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Faults, Vm};
-use crate::route::AttributeOverrides;
+use crate::route::{AttributeOverrides, Ladder, Mark};
 
 /// An agent whose one VM runs and is announced.
 fn settled() -> Rig {
@@ -114,6 +114,33 @@ fn what_takes_a_restart_is_named_and_goes_on_as_it_was() {
     assert_eq!(snapshot.config_status.wait_for_restart, ["libvirt.uri", "bgp.next_hop"]);
     assert_eq!(snapshot.config.libvirt.uri, "qemu:///system");
     assert!(!snapshot.config.mobility.standby, "the rest is in force");
+}
+
+#[test]
+fn beside_another_mark_or_as_nothing_that_was_judged_with_it_is_in_force() {
+    let mut rig = settled();
+    let (name, vm) = sample::configured("db-1", &["198.51.100.20"]);
+    let commands = reload(&mut rig, |config| {
+        let mark = Mark { mark: 83, ..config.bgp.ladder.mark() };
+        config.bgp.ladder = Ladder::new(mark, 3, &Default::default()).unwrap();
+        // Beside 83 it is anybody's; beside 82 it would speak of a rung.
+        config.bgp.attributes.large_communities = ["65101:82:0".parse().unwrap()].into();
+        config.vms.insert(name.clone(), vm);
+        config.source.vms_sha256 = "cc".repeat(32);
+    });
+    assert_eq!(commands, Vec::<String>::new());
+    let snapshot = rig.published();
+    assert_eq!(snapshot.config_status.wait_for_restart, ["bgp.mark", "all else of bgp", "vms"]);
+    assert_ne!(snapshot.config_status.vms_sha256, "cc".repeat(32));
+    assert!(!snapshot.config.vms.contains_key(&name));
+}
+
+#[test]
+fn an_event_tells_the_first_of_thousands_of_faults_and_how_many_more_there_are() {
+    let errors: Vec<String> = (0..30).map(|number| number.to_string()).collect();
+    let told = crate::agent::reload::told(&errors);
+    assert_eq!((told.len(), told[0].as_str(), told[20].as_str()), (21, "0", "and 10 more"));
+    assert_eq!(crate::agent::reload::told(&errors[..20]), errors[..20]);
 }
 
 #[test]

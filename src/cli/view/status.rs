@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -306,9 +306,12 @@ fn rows(host: &Host) -> Vec<[Piece; 7]> {
             rows.push([name, presence, since, prefix, rung, state, Piece::default()]);
         }
     }
-    for route in host.routes.iter().filter(|route| route.vm.is_none()) {
-        let nobody = [Piece::new(Tone::Faint, "(no VM)"), Piece::plain("-"), Piece::plain("-")];
-        rows.push(row(nobody, route));
+    // Of no VM, or on its way out after its VM was taken from the configuration.
+    let shown: BTreeSet<&str> =
+        host.vms.iter().flat_map(|vm| &vm.routes).map(|route| route.prefix.as_str()).collect();
+    for route in host.routes.iter().filter(|route| !shown.contains(route.prefix.as_str())) {
+        let whose = route.vm.as_ref().map_or("(no VM)", |vm| vm.as_str());
+        rows.push(row([Piece::new(Tone::Faint, whose), Piece::plain("-"), Piece::plain("-")], route));
     }
     rows
 }

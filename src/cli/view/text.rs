@@ -68,6 +68,20 @@ pub(super) fn printable(text: &str) -> String {
     printable
 }
 
+/// JSON as it came, but for what a terminal would obey or hide, which stands inside strings only and is escaped there too.
+pub(super) fn printable_json(json: &str) -> String {
+    let mut printable = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter != '\n' && (letter.is_control() || turns(letter) || breaks(letter)) {
+            let mut units = [0; 2];
+            printable.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            printable.push(letter);
+        }
+    }
+    printable
+}
+
 /// Marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX 9), and what is invisible beside
 /// them.
 const fn turns(letter: char) -> bool {

@@ -114,3 +114,30 @@ fn the_files_together_may_be_as_large_as_one() {
     let due = "1:1: .: a larger file: must be at most 64 MiB, all files of the configuration together";
     assert!(faults.ends_with(due), "{faults}");
 }
+
+#[test]
+fn a_file_that_breaks_off_has_its_faults_in_its_own_places_wherever_it_stands() {
+    // Host bits, an address of the main file's, and an anchor, which ends the reading.
+    let broken = "a: {service_ips: [198.51.100.1/24]}\nb: {service_ips: [192.0.2.1]}\nc: &c {service_ips: [192.0.2.9]}\n";
+    for (name, file) in [("breaks-off-last", "vms.d/9.yaml"), ("breaks-off-first", "vms.d/1.yaml")] {
+        let folder = Folder::new(
+            name,
+            &[
+                ("config.yaml", &main_file("vms_dir: vms.d\nvms: {m: {service_ips: [192.0.2.1]}}\n")),
+                ("vms.d/5.yaml", "d: {service_ips: [198.51.100.5]}\n"),
+                (file, broken),
+            ],
+        );
+        let faults = folder.load().expect_err("the file has faults");
+        let mut places: Vec<(bool, usize, &str)> =
+            faults.iter().map(|fault| (fault.file.ends_with(file), fault.line, fault.key.as_str())).collect();
+        places.sort_unstable();
+        assert!(places.contains(&(true, 1, "a.service_ips[0]")), "{faults}");
+        assert!(places.contains(&(true, 3, "c")), "{faults}");
+        assert!(
+            places
+                .iter()
+                .all(|(own, ..)| *own || faults.iter().all(|fault| !fault.file.ends_with("vms.d/5.yaml")))
+        );
+    }
+}

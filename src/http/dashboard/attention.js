@@ -16,7 +16,8 @@ export function attention({ status, vms, strays }) {
   const routes = [...vms.values()].flatMap((vm) => vm.routes).concat(strays);
   const failed = routes.filter((route) => route.state === "failed");
   named(failed, "failed route", error, (route) => [`${route.prefix} has failed: ${route.error}`, route.vm]);
-  for (const fault of status.config.errors) error(`The configuration on disk has a fault, what runs is kept: ${fault}`);
+  named(status.config.errors, "fault of the configuration", error, (fault) =>
+    [`The configuration on disk has a fault, what runs is kept: ${fault}`, null]);
   for (const key of status.config.wait_for_restart) warning(`${key} in the configuration takes effect with a restart of roamd`);
 
   const { host_routes: host, exabgp, libvirt } = status;

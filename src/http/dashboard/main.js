@@ -144,7 +144,7 @@ function focusMain() {
 function redraw() {
   if (drawing) return;
   drawing = true;
-  // Not by the frame alone: a page in the background has none.
+  // A page in the background has no frames, and is drawn when it is seen again.
   requestAnimationFrame(draw);
 }
 

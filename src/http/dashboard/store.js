@@ -19,7 +19,7 @@ const EVENTS = 1_000;
 export class Store extends EventTarget {
   status = null;
   vms = new Map();
-  /** Routes of no VM, which were found in ExaBGP. */
+  /** Routes of no VM in the list: found in ExaBGP, or on their way out after their VM was taken from the configuration. */
   strays = [];
   migrations = [];
   /** Newest first. */
@@ -28,6 +28,10 @@ export class Store extends EventTarget {
 
   #touched = new Set();
   #all = false;
+  /** Whether the status alone is to be looked at again. */
+  #parts = false;
+  /** When the agent of the events that are shown has started. */
+  #life = null;
   #round = null;
   #listedAt = -Infinity;
   #generation = 0;
@@ -49,9 +53,10 @@ export class Store extends EventTarget {
       this.events.unshift(event);
       this.events.length = Math.min(this.events.length, EVENTS);
     }
-    if (event.kind === "bulk") this.#all = true;
+    if (event.kind === "bulk" || event.kind === "config") this.#all = true;
     else if (event.vm !== null) this.#touched.add(event.vm);
     else if (event.prefix !== null) this.#all ||= !this.#touchOwner(event.prefix);
+    else this.#parts = true;
     this.dispatchEvent(new CustomEvent("event", { detail: event }));
     this.#begin();
   }
@@ -68,7 +73,9 @@ export class Store extends EventTarget {
   }
 
   #hello({ agent_started_at }) {
-    if (this.status !== null && this.status.started_at !== agent_started_at) {
+    const before = this.#life;
+    this.#life = agent_started_at;
+    if (before !== null && before !== agent_started_at) {
       // Another life of the agent: its numbers began anew.
       this.events = [];
       this.lastSeq = 0;
@@ -98,20 +105,25 @@ export class Store extends EventTarget {
       .finally(() => {
         this.#round = null;
         // Touched since the last look at it.
-        if (this.#all || this.#touched.size > 0) this.#begin();
+        if (this.#isDue()) this.#begin();
       });
   }
 
+  #isDue() {
+    return this.#all || this.#parts || this.#touched.size > 0;
+  }
+
   async #rounds() {
-    while (this.#all || this.#touched.size > 0) {
+    while (this.#isDue()) {
       if (this.#all || this.#touched.size > ONE_BY_ONE) {
         await pause(this.#listedAt + LIST_MS - performance.now());
         await this.#list();
       } else {
         const names = [...this.#touched];
         this.#touched.clear();
+        this.#parts = false;
+        // The generation stays that of the last list: what has changed elsewhere without an event is found by the look.
         await Promise.all([this.#state(), ...names.map((name) => this.#one(name))]);
-        this.#generation = this.status.generation;
         this.#changed();
       }
       await pause(ROUND_MS);
@@ -139,6 +151,7 @@ export class Store extends EventTarget {
 
   async #list() {
     this.#all = false;
+    this.#parts = false;
     this.#touched.clear();
     this.#listedAt = performance.now();
     // First: what happens from here on is told by the stream.
@@ -165,9 +178,9 @@ export class Store extends EventTarget {
   /** The list of routes is as long as that of VMs, and hardly ever has more in it. */
   async #findStrays() {
     const all = Object.values(this.status.counts.routes).reduce((sum, number) => sum + number, 0);
-    const known = [...this.vms.values()].reduce((sum, vm) => sum + vm.routes.length, 0);
+    const known = new Set([...this.vms.values()].flatMap((vm) => vm.routes.map((route) => route.prefix)));
     this.strays =
-      all === known ? [] : (await json("/api/v1/routes")).routes.filter((route) => route.vm === null);
+      all === known.size ? [] : (await json("/api/v1/routes")).routes.filter((route) => !known.has(route.prefix));
   }
 
   /** Finds what no event told. */
@@ -185,6 +198,7 @@ export class Store extends EventTarget {
   #failed(error) {
     // What was touched is lost with the round; the stream's return, or the next look, makes up for it.
     this.#all = false;
+    this.#parts = false;
     this.#touched.clear();
     this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }

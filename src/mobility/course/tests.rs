@@ -207,6 +207,24 @@ fn an_end_without_a_beginning_says_nothing() {
 }
 
 #[test]
+fn one_that_still_runs_outlives_a_thousand_that_are_over() {
+    let mut courses = Courses::default();
+    let at = Instant::now();
+    let mut tell = |number: u32, turn| {
+        let prefix: Prefix = std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string().parse().unwrap();
+        let uuid = Uuid::from_u128(number.into());
+        courses.told(&Move { uuid, name: VmName::new("vm"), vm: None, turn, at }, &[prefix])
+    };
+    tell(0, INCOMING);
+    for number in 1..=1_500 {
+        tell(number, PAUSES);
+        tell(number, LEFT);
+    }
+    let ended = tell(0, ARRIVES);
+    assert_eq!((ended.len(), ended[0].id, ended[0].outcome), (1, 1, Completed));
+}
+
+#[test]
 fn no_more_than_a_thousand_are_waited_for() {
     let mut courses = Courses::default();
     let at = Instant::now();

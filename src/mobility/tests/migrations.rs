@@ -55,6 +55,25 @@ fn a_transient_source_that_is_only_missed_has_left() {
 }
 
 #[test]
+fn a_source_whose_end_is_told_by_its_state_has_left_if_that_says_so() {
+    for (reason, outcome) in [(ShutoffReason::Migrated, Completed), (ShutoffReason::Destroyed, HasFailed)] {
+        let told_by: [fn(&mut Host, VmState); 2] =
+            [|host, state| drop(host.list(&[state])), |host, state| drop(host.look(state, None))];
+        for tell in told_by {
+            let mut host = Host::empty();
+            host.list(&[RUNNING]);
+            host.event(LEAVES);
+            tell(&mut host, VmState::Shutoff(reason));
+            assert_eq!(
+                (host.presence(), host.outcome()),
+                (Presence::Absent, Some((Out, outcome))),
+                "{reason:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_migration_that_fails_in_the_copy_leaves_the_source_alone_and_ends_the_standby() {
     let mut host = Host::empty();
     host.event(INCOMING);

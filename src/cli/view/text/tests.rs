@@ -51,6 +51,14 @@ fn a_wide_table_has_its_widest_columns_cut() {
 }
 
 #[test]
+fn json_stays_json_and_moves_nothing_on_a_terminal() {
+    let value = serde_json::json!({"name": "a\u{9b}2J\u{202e}\u{e0041}\u{7f}é東"});
+    let text = printable_json(&value.to_string());
+    assert_eq!(text, r#"{"name":"a\u009b2J\u202e\udb40\udc41\u007fé東"}"#);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+}
+
+#[test]
 fn lines_are_cut_at_the_edge_between_letters() {
     let line = vec![plain("東京"), plain("東京")];
     for (width, shown) in
