@@ -196,6 +196,13 @@ impl Settings {
         self.uplinks.iter().map(move |uplink| entries::Rule { ipv6, uplink: uplink.clone(), table, priority })
     }
 
+    /// VMs have addresses of this family as well, as a configuration may be the first to say that was read again; whether
+    /// that is new.
+    const fn take_up(&mut self, ipv6: bool) -> bool {
+        let used = if ipv6 { &mut self.v6 } else { &mut self.v4 };
+        !std::mem::replace(used, true)
+    }
+
     /// The families that VMs have addresses of, each by whether it is IPv6.
     fn families(&self) -> impl Iterator<Item = bool> {
         [(self.v4, false), (self.v6, true)].into_iter().filter_map(|(used, ipv6)| used.then_some(ipv6))

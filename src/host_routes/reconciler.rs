@@ -141,6 +141,11 @@ impl Reconciler {
                         self.changed_at.get_or_insert(now);
                         self.doubt();
                     }
+                    if matches!(want, Want::Here(_)) && self.settings.take_up(prefix.is_ipv6()) {
+                        // Nothing of the family has been looked at: that comes before anything is done.
+                        (self.changed_at, self.rested_at) = (Some(now), now);
+                        self.doubt();
+                    }
                     self.due.insert(prefix);
                     self.wants.insert(prefix, want);
                 }

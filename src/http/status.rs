@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 use super::answer::json;
 use super::{Snapshots, latest};
 use crate::snapshot::{
-    ConfigStatus, Conflicts, Counts, ExabgpStatus, HostRoutesStatus, LibvirtStatus, Snapshot, Timestamp,
+    ConfigStatus, Conflicts, Counts, ExabgpStatus, HostRoutesStatus, LibvirtStatus, NotReady, Snapshot,
+    Timestamp,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -26,6 +27,8 @@ struct Status<'a> {
     generation: u64,
     /// As `/readyz` says it.
     ready: bool,
+    /// Why it is not ready, as `/readyz` says it.
+    not_ready: &'a [NotReady],
     /// The configuration in force.
     config: &'a ConfigStatus,
     /// libvirt's health.
@@ -48,6 +51,7 @@ impl<'a> Status<'a> {
             started_at: snapshot.started_at,
             generation: snapshot.generation,
             ready: snapshot.is_ready(),
+            not_ready: &snapshot.not_ready,
             config: &snapshot.config_status,
             libvirt: &snapshot.libvirt,
             exabgp: &snapshot.exabgp,

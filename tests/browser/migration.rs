@@ -80,9 +80,10 @@ fn pass_on(client: TcpStream, agent: UnixStream) {
 #[test]
 fn a_live_migration_is_watched_from_both_hosts() {
     let lab = Lab::up();
-    lab.run(&["start", "h1"]);
     let (source, target) = (lab.page("h1"), lab.page("h2"));
     source.is_live();
+    target.is_live();
+    lab.run(&["start", "h1"]);
     source.shows("svc", "arrived");
     for page in [&source, &target] {
         page.browser.script("location.hash = '#/vm/svc'", &json!([]));

@@ -129,7 +129,7 @@ impl Browser {
         let log = self.post("se/log", &json!({"type": "browser"}));
         let entries = log.as_array().expect("the log is a list");
         let text = |entry: &Value| format!("{}: {}", entry["level"], entry["message"]);
-        // A 401 or a 503 is an answer that the page knows what to do with.
+        // A 401 is an answer that the page knows what to do with.
         entries.iter().map(text).filter(|text| !text.contains("Failed to load resource")).collect()
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::in_a_namespace_of_its_own;
 use crate::libvirtd::Libvirtd;
 use crate::namespace::{host, ip, lines, tap, until, until_lines};
-use crate::process::Process;
+use crate::process::{Process, signal};
 use crate::rest::Rest;
 
 const ROAMD: &str = env!("CARGO_BIN_EXE_roamd");
@@ -273,6 +273,29 @@ in_a_namespace_of_its_own! {
                 "2001:db8:5::10 dev br0 lladdr 52:54:00:00:00:11 PERMANENT proto 82",
             ],
         );
+    }
+
+    fn a_configuration_that_is_read_again_brings_the_first_address_of_a_family_and_takes_it_away() {
+        host();
+        tap("tap-web");
+        let host = Host::start(&bridged("tap-web", MAC), &PRINT.replace(", '2001:db8:5::10'", ""));
+        host.route_is("198.51.100.10", "announced", "placed");
+        assert_eq!(lines("-6 rule show priority 82"), NOTHING);
+        let path = host.dir.join("config.yaml");
+        let without = fs::read_to_string(&path).expect("it was written");
+        let with = without.replace("[198.51.100.10]", "[198.51.100.10, '2001:db8:5::10']");
+        fs::write(&path, with).expect("it is written");
+        signal("HUP", host.agent.pid());
+        host.route_is("2001:db8:5::10", "announced", "placed");
+        until_lines("-6 rule show priority 82", &["82:\tfrom all iif uplink lookup 82 proto 82"]);
+        host.until("it is ready", "/readyz", |ready| ready["ready"] == true);
+        fs::write(&path, without).expect("it is written");
+        signal("HUP", host.agent.pid());
+        // The blackhole stays, as it does for a family without VMs here.
+        until_lines("-6 route show proto 82", &NOTHING);
+        until_lines("neigh show nud permanent", &["198.51.100.10 dev br0 lladdr 52:54:00:00:00:10 PERMANENT proto 82"]);
+        assert_eq!(host.commands().iter().filter(|line| line.starts_with("withdraw")).count(), 1);
+        assert_eq!(lines("-4 route show proto 82"), ROUTE);
     }
 
     fn an_interface_without_a_tap_is_refused_in_words() {

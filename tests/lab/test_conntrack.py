@@ -1,6 +1,7 @@
 """A stateful firewall on the hosts: what it remembers of a VM that has left neither leads packets astray nor cuts connections."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 
 from roamlab.connection import Connection
 from roamlab.namespaces import wait_until
@@ -40,10 +41,10 @@ def liberal(lab, host, value):
     lab.namespaces.run(host, "sh", "-c", f"echo {value} >/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal")
 
 
-def tracked(lab, host):
-    """The entries of connections to the VM's echo in a host's kernel."""
+def tracked(lab, host, address):
+    """The entries of connections to an address of the VM's echo in a host's kernel, which writes IPv6 in full."""
     return [line for line in lab.namespaces.run(host, "cat", "/proc/net/nf_conntrack").stdout.splitlines()
-            if f"dst={lab.topology.vm(VM).address} " in line and " dport=7 " in line]
+            if f"dst={ip_address(address).exploded} " in line and " dport=7 " in line]
 
 
 def invalid(lab, host):
@@ -55,22 +56,26 @@ def invalid(lab, host):
 def test_a_connection_of_a_vm_that_leaves_and_comes_back_goes_on_behind_firewalls_that_remember_it(one_lab):
     lab = one_lab
     host, other = hosts(lab)
-    with firewalls(lab), Connection(lab, VM) as connection:
-        assert connection.echoes(1)
+    with firewalls(lab), ExitStack() as stack:
+        connections = {address: stack.enter_context(Connection(lab, address)) for address in lab.reachable(VM)}
+        for connection in connections.values():
+            assert connection.echoes(1)
         with recorded(lab, ends_on=other, interval=20):
             lab.migrate(VM, host, other)
-        # What the host that it left holds of it is a memory: packets go where the VM is.
-        [entry] = tracked(lab, host)
-        assert " ESTABLISHED " in entry
-        assert connection.echoes(MUCH)
+        for address, connection in connections.items():
+            # What the host that it left holds of it is a memory: packets go where the VM is.
+            [entry] = tracked(lab, host, address)
+            assert " ESTABLISHED " in entry
+            assert connection.echoes(MUCH)
         with recorded(lab, ends_on=host, interval=20):
             lab.migrate(VM, other, host)
-        assert connection.echoes(1)
-        # It is the old entry, for which all this is out of its window.
-        assert len(tracked(lab, host)) == 1
-        dropped = invalid(lab, host)
-        liberal(lab, host, 0)
-        connection.send(1)
-        wait_until("a strict firewall drops what it can't place", lambda: invalid(lab, host) > dropped)
-        liberal(lab, host, 1)
-        assert connection.answered(1)
+        for address, connection in connections.items():
+            assert connection.echoes(1)
+            # It is the old entry, for which all this is out of its window.
+            assert len(tracked(lab, host, address)) == 1
+            dropped = invalid(lab, host)
+            liberal(lab, host, 0)
+            connection.send(1)
+            wait_until("a strict firewall drops what it can't place", lambda dropped=dropped: invalid(lab, host) > dropped)
+            liberal(lab, host, 1)
+            assert connection.answered(1)

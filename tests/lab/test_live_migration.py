@@ -104,7 +104,7 @@ def test_a_vm_that_returns_at_once_is_followed_back(lab):
 
 def test_a_tcp_connection_outlives_a_migration(lab):
     source, target = hosts(lab)
-    with Connection(lab, VM) as connection:
+    with Connection(lab, lab.topology.vm(VM).address) as connection:
         assert connection.echoes(1)
         # As often as an emulated guest on a busy machine can echo from user space without falling behind.
         with recorded(lab, ends_on=target, protocol="udp", interval=100):

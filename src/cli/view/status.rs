@@ -84,6 +84,7 @@ struct Status {
     host: String,
     version: String,
     ready: bool,
+    not_ready: Vec<NotReady>,
     config: Config,
     libvirt: Libvirt,
     exabgp: Exabgp,
@@ -93,9 +94,16 @@ struct Status {
 }
 
 #[derive(Deserialize)]
+struct NotReady {
+    part: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
 struct Config {
     path: String,
     errors: Vec<String>,
+    wait_for_restart: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -245,6 +253,9 @@ fn heads(host: &Host) -> Vec<Line> {
 fn troubles(host: &Host) -> Vec<Line> {
     let status = &host.status;
     let mut troubles: Vec<String> = Vec::new();
+    for NotReady { part, reason } in &status.not_ready {
+        troubles.push(format!("not ready, {}: {reason}", part.replace('_', " ")));
+    }
     for Conflict { prefix, vm, neighbor, since } in &status.conflicts.open {
         troubles.push(format!("split brain: {neighbor} has another path to {prefix} of {vm}, since {since}"));
     }
@@ -261,6 +272,10 @@ fn troubles(host: &Host) -> Vec<Line> {
     }
     troubles.extend(
         status.config.errors.iter().map(|error| format!("{} is not taken: {error}", status.config.path)),
+    );
+    let waiting = status.config.wait_for_restart.iter();
+    troubles.extend(
+        waiting.map(|key| format!("{key} in the configuration takes effect with a restart of roamd")),
     );
     // An error of a route and of its host route are one, where it is held back.
     troubles.dedup();

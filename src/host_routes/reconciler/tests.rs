@@ -64,6 +64,20 @@ fn a_second_look_finds_nothing_to_do_and_has_nothing_to_tell() {
 }
 
 #[test]
+fn the_first_address_of_a_family_is_led_to_like_all_others() {
+    let mut world = World::new();
+    let mut reconciler = placed(&mut world);
+    let rule = Rule { uplink: World::uplink(), ipv6: true, table: 82, priority: 82 };
+    assert!(!world.rules.contains(&rule));
+    world.order(&mut reconciler, "2001:db8::10", "vnet1", Standing::Executes);
+    assert!(reconciler.look_at() <= world.now, "nothing of the family has been looked at");
+    assert_eq!(reconciler.extent(world.now), Extent::Whole);
+    world.settle(&mut reconciler);
+    assert!(world.rules.contains(&rule));
+    assert_eq!(reconciler.operations(100), []);
+}
+
+#[test]
 fn a_vm_that_waits_stands_in_the_transit_table_only_and_loses_no_packet_on_its_way_there() {
     let mut world = World::new();
     let mut reconciler = placed(&mut world);

@@ -28,13 +28,13 @@ export function forgetToken() {
   sessionStorage.removeItem(KEY);
 }
 
-/** Asks for a path; the response is a success, or one of `accepted`. */
-export async function ask(path, { headers = {}, signal, accepted = [] } = {}) {
+/** Asks for a path; the response is a success. */
+export async function ask(path, { headers = {}, signal } = {}) {
   const kept = token();
   const authorization = kept === null ? {} : { Authorization: `Bearer ${kept}` };
   const response = await fetch(path, { headers: { ...headers, ...authorization }, cache: "no-store", signal });
   if (response.status === 401) throw new TokenNeeded();
-  if (!response.ok && !accepted.includes(response.status)) {
+  if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
     throw new Refused(response.status, problem.detail ?? response.statusText);
   }
@@ -42,8 +42,8 @@ export async function ask(path, { headers = {}, signal, accepted = [] } = {}) {
 }
 
 /** The JSON at a path. */
-export async function json(path, options) {
-  return (await ask(path, options)).json();
+export async function json(path) {
+  return (await ask(path)).json();
 }
 
 /** The path of a VM's own answer, whatever its name is. */

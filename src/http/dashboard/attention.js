@@ -6,17 +6,18 @@ import { count } from "./words.js";
 const NAMED = 8;
 
 /** `[{kind: "error" | "warning", text, vm}]`, the worst first; pure. */
-export function attention({ status, reasons, vms, strays }) {
+export function attention({ status, vms, strays }) {
   const found = [];
   const error = (text, vm = null) => found.push({ kind: "error", text, vm });
   const warning = (text, vm = null) => found.push({ kind: "warning", text, vm });
 
-  for (const { part, reason } of reasons) error(`Not ready, ${part.replaceAll("_", " ")}: ${reason}`);
+  for (const { part, reason } of status.not_ready) error(`Not ready, ${part.replaceAll("_", " ")}: ${reason}`);
   named(status.conflicts.open, "conflict", error, (conflict) => [conflictText(conflict), conflict.vm]);
   const routes = [...vms.values()].flatMap((vm) => vm.routes).concat(strays);
   const failed = routes.filter((route) => route.state === "failed");
   named(failed, "failed route", error, (route) => [`${route.prefix} has failed: ${route.error}`, route.vm]);
   for (const fault of status.config.errors) error(`The configuration on disk has a fault, what runs is kept: ${fault}`);
+  for (const key of status.config.wait_for_restart) warning(`${key} in the configuration takes effect with a restart of roamd`);
 
   const { host_routes: host, exabgp, libvirt } = status;
   if (host.error !== null) error(`Host routes: ${host.error}`);
@@ -29,7 +30,7 @@ export function attention({ status, reasons, vms, strays }) {
   for (const text of host.warnings) warning(text);
 
   // Where the host is not ready for it, that is said above.
-  const told = (part) => reasons.some((reason) => reason.part === part);
+  const told = (part) => status.not_ready.some((reason) => reason.part === part);
   if (libvirt.error !== null && !told("libvirt")) warning(`libvirt: ${libvirt.error}`);
   if (exabgp.error !== null && !told("exabgp")) warning(`ExaBGP: ${exabgp.error}`);
   for (const { address, asn, state } of exabgp.neighbors) {

@@ -18,8 +18,6 @@ const EVENTS = 1_000;
 
 export class Store extends EventTarget {
   status = null;
-  /** Why the host is not ready, in words. */
-  reasons = [];
   vms = new Map();
   /** Routes of no VM, which were found in ExaBGP. */
   strays = [];
@@ -160,11 +158,8 @@ export class Store extends EventTarget {
     this.#missed = false;
   }
 
-  /** The status, and why the host is not ready. */
   async #state() {
-    const status = await json("/api/v1/status");
-    this.reasons = status.ready ? [] : (await json("/readyz", { accepted: [503] })).reasons;
-    this.status = status;
+    this.status = await json("/api/v1/status");
   }
 
   /** The list of routes is as long as that of VMs, and hardly ever has more in it. */

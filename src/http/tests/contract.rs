@@ -121,6 +121,7 @@ async fn status() {
         "started_at": "2026-03-01T08:00:00.250Z",
         "generation": 7,
         "ready": true,
+        "not_ready": [],
         "config": {
             "path": "/etc/roamd/config.yaml",
             "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",

@@ -28,7 +28,7 @@ impl Case<'_> {
         if self.is_held() {
             text.push_str(
                 " It is on this host's `hold` list: this host announces nothing for it until it is taken off the list and \
-                 roamd is restarted.",
+                 roamd is told so by SIGHUP.",
             );
         }
         if let Some(first) = status.errors.first() {

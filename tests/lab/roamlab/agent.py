@@ -51,8 +51,13 @@ def binary():
     return max(built, key=lambda path: path.stat().st_mtime)
 
 
-def configure(lab, host):
-    """Writes the host's roamd.yaml; the map of VMs is the same on every host."""
+def entries(topology):
+    """The map of VMs, which is the same on every host: the entry of each."""
+    return {vm.name: f'{{service_ips: [{vm.address}, "{vm.address_v6}"]}}' for vm in topology.vms}
+
+
+def configure(lab, host, vms=None):
+    """Writes the host's roamd.yaml, with the lab's map of VMs or with another one; who reads it meanwhile reads the old one."""
     options, topology = lab.options, lab.topology
     text = CONFIG.format(
         transport=options.transport, lease=options.lease, settle=options.settle, asn=host.asn, prepend_step=options.prepend_step,
@@ -62,9 +67,11 @@ def configure(lab, host):
         text += HOST_ROUTES.format(uplinks=", ".join(end.peer for end in topology.ends(host.name)), v4=GATEWAY_V4, v6=GATEWAY_V6,
                                    mac=GATEWAY_MAC)
     text += "vms:\n"
-    for vm in topology.vms:
-        text += f"  {vm.name}:\n    service_ips: [{vm.address}, \"{vm.address_v6}\"]\n"
-    (lab.path / host.name / "roamd.yaml").write_text(text)
+    for name, entry in (entries(topology) if vms is None else vms).items():
+        text += f"  {name}: {entry}\n"
+    written = lab.path / host.name / "roamd.yaml.new"
+    written.write_text(text)
+    written.replace(written.with_suffix(""))
 
 
 def start(namespaces, lab, host):
@@ -101,6 +108,12 @@ def metrics(directory):
     _, text = get(directory, "/metrics")
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {series: float(value) for series, _, value in lines}
+
+
+def reloads(directory):
+    """How many configurations were read again and taken, and how many were read again and refused."""
+    series = metrics(directory)
+    return tuple(series[f'roamd_config_reloads_total{{result="{result}"}}'] for result in ("accepted", "refused"))
 
 
 def get(directory, path):

@@ -25,11 +25,11 @@ for line in sys.stdin:
 
 
 class Connection:
-    """An open connection; made and closed by `with`."""
+    """An open connection to an address of a guest's; made and closed by `with`."""
 
-    def __init__(self, lab, vm):
+    def __init__(self, lab, address):
         self.process = subprocess.Popen(
-            [*lab.namespaces.enter(lab.topology.clients[0].name), "/usr/bin/python3", "-c", TALK, lab.topology.vm(vm).address],
+            [*lab.namespaces.enter(lab.topology.clients[0].name), "/usr/bin/python3", "-c", TALK, address],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
 
     def __enter__(self):

@@ -220,6 +220,18 @@ class Lab:
     def start_agent(self, host):
         self.services[f"roamd {host}"] = agent.start(self.namespaces, self, self.topology.node(host))
 
+    def reload(self, host, vms=None):
+        """Has roamd on a host read its configuration again, with another map of VMs than the lab's; whether it takes it."""
+        before = agent.reloads(self.path / host)
+        agent.configure(self, self.topology.node(host), vms)
+        self.namespaces.signal(self.services[f"roamd {host}"], "HUP")
+
+        def read():
+            after = agent.reloads(self.path / host)
+            return after != before and after
+        accepted, _ = wait_until(f"roamd on {host} has read its configuration again", read)
+        return accepted > before[0]
+
     def ready(self, host):
         """Waits until roamd on a host has everything done."""
         try:

@@ -16,8 +16,11 @@ fn host(change: impl FnOnce(&mut Value)) -> Host {
     let mut all = json!({
         "status": {
             "host": "kvm1.example.net", "version": "0.1.0", "started_at": "2026-03-01T08:00:00.250Z", "generation": 7,
-            "ready": true,
-            "config": {"path": "/etc/roamd/config.yaml", "sha256": "aa", "vms_sha256": "bb", "loaded_at": "x", "errors": []},
+            "ready": true, "not_ready": [],
+            "config": {
+                "path": "/etc/roamd/config.yaml", "sha256": "aa", "vms_sha256": "bb", "loaded_at": "x", "errors": [],
+                "wait_for_restart": [],
+            },
             "libvirt": {
                 "uri": "qemu:///system", "connected": true, "since": "2026-03-01T08:00:01.000Z", "version": "9.0.0",
                 "error": null, "trust": "full",
@@ -78,7 +81,9 @@ fn every_trouble_stands_above_the_table() {
     let host = host(|all| {
         let status = &mut all["status"];
         status["ready"] = json!(false);
+        status["not_ready"] = json!([{"part": "host_routes", "reason": "none can be set"}]);
         status["config"]["errors"] = json!(["c.yaml:1:1: bgp: x: y"]);
+        status["config"]["wait_for_restart"] = json!(["bgp.local_as"]);
         status["libvirt"] = json!({
             "uri": "qemu:///system", "connected": false, "since": "T", "version": null, "error": "no socket", "trust": "lapsed",
         });
@@ -105,13 +110,15 @@ kvm1.example.net  roamd 0.1.0  not ready
 libvirt   not connected  qemu:///system  since T  no socket
 ExaBGP    not connected  4.2.21  relay  since 2026-03-01T08:00:02.000Z  no relay is connected
 neighbor  down           192.0.2.1  AS 65001  since 2026-03-01T08:00:03.000Z
+! not ready, host routes: none can be set
 ! split brain: 192.0.2.1 has another path to 198.51.100.10/32 of web-1, since T
 ! host routes: Operation not permitted
 ! host routes: somebody else has 198.51.100.10/32 in table 254 (protocol 4)
 ! host routes: rp_filter of br0 is 1
 ! 198.51.100.10/32 of web-1: announce refused
 ! 2001:db8:5::10/128 of web-1: no tap
-! /etc/roamd/config.yaml is not taken: c.yaml:1:1: bgp: x: y";
+! /etc/roamd/config.yaml is not taken: c.yaml:1:1: bgp: x: y
+! bgp.local_as in the configuration takes effect with a restart of roamd";
     assert_eq!(head, expected);
 }
 
