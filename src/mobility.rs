@@ -8,7 +8,8 @@
 //! - `track.rs`: what is known of one VM, and how a verdict changes it.
 //! - `identity.rs`: which configured VM a domain is.
 //! - `desired.rs`: presence to rung to routes; `watch.rs`: how far libvirt's word can be relied on.
-//! - `known.rs`: what the published view may see; `reconfigure.rs`: another configuration takes the place of the one that ran.
+//! - `known.rs`: what the published view may see; `reconfigure.rs`: another configuration takes the place of the one that ran;
+//!   `difference.rs`: what that would change, told before.
 //! - `migration.rs`: which changes of presence are a migration; `course.rs`: the phases that each goes through.
 //!
 //! An event decides by its own arguments where they suffice, and asks for a look where they don't. A list or
@@ -17,6 +18,7 @@
 
 mod course;
 mod desired;
+mod difference;
 mod identity;
 mod known;
 mod migration;
@@ -31,6 +33,7 @@ use std::time::Instant;
 
 pub use course::{Course, Courses, Stand};
 pub use desired::rung_of;
+pub use difference::{Action, AttributeChange, Change, Difference, Resident, Rule, Scope, Side, difference};
 pub use known::Known;
 pub use migration::{Move, Turn};
 pub use reconfigure::Reconfigured;
@@ -95,7 +98,7 @@ pub struct Transition {
 impl Mobility {
     /// Knows nothing yet. `now` is when the agent began to be without a list.
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
-        let pins = config.vms.values().filter_map(|vm| Some((vm.uuid?, vm.name.clone()))).collect();
+        let pins = identity::pins(&config);
         let owners = config
             .vms
             .values()

@@ -13,7 +13,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use attributes::{AttributeOverrides, Attributes, Origin};
@@ -47,7 +47,7 @@ impl fmt::Display for Asn {
 }
 
 /// The step of the ladder of preferences on which a route stands; the smaller, the better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
     /// The VM began to execute here a short time ago: beats any route left behind elsewhere.

@@ -26,7 +26,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 pub use counts::Counts;
@@ -148,7 +148,7 @@ pub struct LibvirtStatus {
 }
 
 /// How far libvirt's word can be relied on, and with it the routes of the VMs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LibvirtTrust {
     /// It has not been listed in this agent's life: routes stand as they were found in ExaBGP.

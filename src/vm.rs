@@ -65,7 +65,7 @@ pub use event::{
     StartedDetail, StoppedDetail, SuspendedDetail, UndefinedDetail,
 };
 pub use migration::MigrationPhase;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 pub use state::{
     CrashedReason, PausedReason, PlainReason, RunningReason, ShutdownReason, ShutoffReason, VmState,
 };
@@ -185,7 +185,7 @@ impl MigrationOutcome {
 }
 
 /// How far a VM is on this host: what is known from libvirt, reduced to what decides its route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Began to execute here less than `mobility.settle` ago.

@@ -21,6 +21,7 @@ use tokio::runtime;
 use super::{Exit, complain};
 use crate::chain::Chain;
 use client::{Client, ClientError};
+pub(super) use text::printable;
 use text::{Line, Paint};
 
 /// Where the agent is.
@@ -35,6 +36,14 @@ pub(super) struct Agent {
     /// The file that holds the agent's bearer token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+}
+
+impl Agent {
+    /// The agent at a URL or at `unix:PATH`; `None` for a text that is neither.
+    pub(super) fn at(place: &str, token_file: Option<PathBuf>) -> Option<Self> {
+        let unix = place.strip_prefix("unix:").map(PathBuf::from);
+        (unix.is_some() || place.contains("://")).then(|| Self { url: place.to_owned(), unix, token_file })
+    }
 }
 
 /// `roamd status`
@@ -94,6 +103,22 @@ pub(super) fn explain(arguments: &Explain) -> Exit {
     })
 }
 
+/// Has `command` make something of what an agent answers to each of these paths.
+pub(super) fn ask<const N: usize>(
+    agent: &Agent,
+    paths: [&str; N],
+    command: impl FnOnce([String; N]) -> serde_json::Result<Exit>,
+) -> Exit {
+    run(async {
+        let client = Client::new(agent)?;
+        let mut answers = [const { String::new() }; N];
+        for (answer, path) in answers.iter_mut().zip(paths) {
+            *answer = client.get(path).await?;
+        }
+        Ok(command(answers)?)
+    })
+}
+
 fn run(command: impl Future<Output = Result<Exit, ClientError>>) -> Exit {
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -106,7 +131,7 @@ fn run(command: impl Future<Output = Result<Exit, ClientError>>) -> Exit {
     // Not waited for: a thread that reads keys ends with the process.
     runtime.shutdown_background();
     result.unwrap_or_else(|error| {
-        complain(&format!("roamd: {}", text::printable(&Chain(&error).to_string())));
+        complain(&format!("roamd: {}", printable(&Chain(&error).to_string())));
         Exit::Failure
     })
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Mobility, Track};
-use crate::config::{self, Frozen, Vm};
-use crate::route::{NextHop, Prefix, Route, Rung};
+use crate::config::{self, Bgp, Config, Frozen, Vm};
+use crate::route::{Attributes, NextHop, Prefix, Route, Rung};
 use crate::vm::{Presence, VmName};
 
 /// The rung on which a VM of that presence stands, as far as libvirt's word can be relied on; `None`: it has no route.
@@ -21,6 +21,32 @@ pub const fn rung_of(presence: Presence, settings: &config::Mobility) -> Option<
             Frozen::Withdraw => return None,
         },
     })
+}
+
+/// The attributes of a VM's routes on a rung.
+pub(super) fn attributes_on(rung: Rung, vm: &Vm, bgp: &Bgp) -> Attributes {
+    bgp.ladder.attributes(rung, &vm.attributes, &bgp.attributes)
+}
+
+/// What may be announced of a VM, and by which next hop.
+pub(super) fn reachable<'a>(
+    config: &'a Config,
+    vm: &'a Vm,
+) -> impl Iterator<Item = (Prefix, NextHop)> + use<'a> {
+    let allowed = vm.service_ips.iter().copied().filter(|prefix| is_allowed(&config.bgp, *prefix));
+    allowed.filter_map(|prefix| Some((prefix, next_hop(&config.bgp, prefix)?)))
+}
+
+/// The configuration has checked it; this is the last line before the wire.
+fn is_allowed(bgp: &Bgp, prefix: Prefix) -> bool {
+    match &bgp.allowed_prefixes {
+        Some(allowed) => allowed.iter().any(|network| network.contains(&prefix.network())),
+        None => true,
+    }
+}
+
+const fn next_hop(bgp: &Bgp, prefix: Prefix) -> Option<NextHop> {
+    if prefix.is_ipv6() { bgp.next_hop_v6 } else { Some(bgp.next_hop) }
 }
 
 impl Mobility {
@@ -40,12 +66,11 @@ impl Mobility {
     /// The routes that a configured VM is to have; empty: none.
     pub fn routes(&self, vm: &VmName) -> Vec<Route> {
         let (Some(rung), Some(vm)) = (self.rung(vm), self.config.vms.get(vm)) else { return Vec::new() };
-        let bgp = &self.config.bgp;
-        let on = |rung| Arc::new(bgp.ladder.attributes(rung, &vm.attributes, &bgp.attributes));
+        let on = |rung| Arc::new(attributes_on(rung, vm, &self.config.bgp));
         let attributes = on(rung);
         let unsure = (rung < Rung::Unsure).then(|| on(Rung::Unsure));
         let settled = (rung == Rung::Arrived).then(|| on(Rung::Active));
-        self.reachable(vm)
+        reachable(&self.config, vm)
             .map(|(prefix, next_hop)| Route {
                 prefix,
                 vm: vm.name.clone(),
@@ -64,13 +89,7 @@ impl Mobility {
             return Vec::new();
         }
         let vm = self.config.vms.get(vm);
-        vm.into_iter().flat_map(|vm| self.reachable(vm)).map(|(prefix, _)| prefix).collect()
-    }
-
-    /// What may be announced of a VM, and by which next hop.
-    fn reachable<'a>(&'a self, vm: &'a Vm) -> impl Iterator<Item = (Prefix, NextHop)> + use<'a> {
-        let allowed = vm.service_ips.iter().copied().filter(|prefix| self.is_allowed(*prefix));
-        allowed.filter_map(|prefix| Some((prefix, self.next_hop(prefix)?)))
+        vm.into_iter().flat_map(|vm| reachable(&self.config, vm)).map(|(prefix, _)| prefix).collect()
     }
 
     /// Of the domains that claim a VM, the one that decides: normally there is one.
@@ -91,17 +110,5 @@ impl Mobility {
     fn found_rung(&self, vm: &Vm) -> Option<Rung> {
         let found = vm.service_ips.iter().filter_map(|prefix| self.found.get(prefix)).min().copied()?;
         Some(found.max(self.watch.best_rung(None)))
-    }
-
-    /// The configuration has checked it; this is the last line before the wire.
-    fn is_allowed(&self, prefix: Prefix) -> bool {
-        match &self.config.bgp.allowed_prefixes {
-            Some(allowed) => allowed.iter().any(|network| network.contains(&prefix.network())),
-            None => true,
-        }
-    }
-
-    fn next_hop(&self, prefix: Prefix) -> Option<NextHop> {
-        if prefix.is_ipv6() { self.config.bgp.next_hop_v6 } else { Some(self.config.bgp.next_hop) }
     }
 }

@@ -6,16 +6,31 @@ use std::time::Instant;
 
 use super::track::{Found, Track};
 use super::{Effects, Mobility};
-use crate::config::Vm;
+use crate::config::{Config, Vm};
 use crate::vm::{DefinedDetail, LifecycleKind, Presence, Sighting, Uuid, VmName};
 
+/// The VMs that are one domain only, by its identity.
+pub(super) fn pins(config: &Config) -> BTreeMap<Uuid, VmName> {
+    config.vms.values().filter_map(|vm| Some((vm.uuid?, vm.name.clone()))).collect()
+}
+
+/// The configured VM that a domain is: by its uuid where one is pinned, else by name. The pins are those of the configuration.
+pub(super) fn vm_of<'a>(
+    config: &'a Config,
+    pins: &BTreeMap<Uuid, VmName>,
+    uuid: Uuid,
+    name: &VmName,
+) -> Option<&'a Arc<Vm>> {
+    match pins.get(&uuid) {
+        Some(pinned) => config.vms.get(pinned),
+        None => config.vms.get(name).filter(|vm| vm.uuid.is_none()),
+    }
+}
+
 impl Mobility {
-    /// The configured VM that a domain is: by its uuid where one is pinned, else by name.
+    /// The configured VM that a domain is.
     pub(super) fn vm_of(&self, uuid: Uuid, name: &VmName) -> Option<&Arc<Vm>> {
-        match self.pins.get(&uuid) {
-            Some(pinned) => self.config.vms.get(pinned),
-            None => self.config.vms.get(name).filter(|vm| vm.uuid.is_none()),
-        }
+        vm_of(&self.config, &self.pins, uuid, name)
     }
 
     pub(super) fn presence_of(&self, uuid: Uuid) -> Option<Presence> {

@@ -62,7 +62,10 @@ impl Mobility {
 }
 
 /// The names under which the two maps have something different.
-fn changed(running: &BTreeMap<VmName, Arc<Vm>>, next: &BTreeMap<VmName, Arc<Vm>>) -> BTreeSet<VmName> {
+pub(super) fn changed(
+    running: &BTreeMap<VmName, Arc<Vm>>,
+    next: &BTreeMap<VmName, Arc<Vm>>,
+) -> BTreeSet<VmName> {
     let differs = |name: &&VmName| match (running.get(*name), next.get(*name)) {
         (Some(one), Some(other)) => !Arc::ptr_eq(one, other) && one != other,
         (Some(_), None) | (None, _) => true,

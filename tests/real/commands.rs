@@ -19,9 +19,9 @@ use crate::wait;
 const ROAMD: &str = env!("CARGO_BIN_EXE_roamd");
 
 /// Exit code, standard output, standard error.
-type Said = (Option<i32>, String, String);
+pub(crate) type Said = (Option<i32>, String, String);
 
-fn roamd(arguments: &[&str]) -> Said {
+pub(crate) fn roamd(arguments: &[&str]) -> Said {
     let output = Command::new(ROAMD).args(arguments).stdin(Stdio::null()).output().expect("roamd starts");
     let text = |bytes| String::from_utf8(bytes).expect("what it says is text");
     (output.status.code(), text(output.stdout), text(output.stderr))
@@ -95,15 +95,15 @@ fn json_is_what_the_api_answers() {
 }
 
 /// An agent by itself, on libvirt's test driver and without ExaBGP.
-struct Alone {
+pub(crate) struct Alone {
     dir: Dir,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     agent: Process,
 }
 
 impl Alone {
     /// `http` and the rest of the configuration behind what every file has.
-    fn start(transport: &str, http: &str, more: &str) -> Self {
+    pub(crate) fn start(transport: &str, http: &str, more: &str) -> Self {
         let dir = Dir::new();
         let config = dir.path().join("config.yaml");
         let socket = dir.path().join("agent.sock");
@@ -121,12 +121,12 @@ impl Alone {
         Self { dir, config, agent }
     }
 
-    fn socket(&self) -> String {
+    pub(crate) fn socket(&self) -> String {
         self.dir.path().join("http.sock").display().to_string()
     }
 
     /// Waits for a command that succeeds; what it printed.
-    fn answers(&mut self, arguments: &[&str]) -> String {
+    pub(crate) fn answers(&mut self, arguments: &[&str]) -> String {
         let agent = &mut self.agent;
         wait::until(&format!("{arguments:?} succeeds"), || {
             agent.assert_alive();

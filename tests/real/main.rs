@@ -8,6 +8,7 @@
 //! What a test expects comes from the documented contract (rungs, attributes, REST), never from roamd's code.
 //! The parts needed are installed by `deploy/prepare tests`; where one is missing the tests fail.
 
+mod against;
 mod agent;
 mod agreement;
 mod bird;

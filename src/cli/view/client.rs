@@ -36,7 +36,7 @@ pub(super) enum ClientError {
     Token { path: PathBuf, source: io::Error },
     #[error("the token in {} must be one word of visible ASCII characters", _0.display())]
     TokenMalformed(PathBuf),
-    #[error("cannot reach the agent at {place} (is it running? see --url and --unix)")]
+    #[error("cannot reach the agent at {place} (is it running there?)")]
     Unreachable { place: String, source: io::Error },
     #[error("the agent at {0} does not answer")]
     Slow(String),

@@ -56,7 +56,7 @@ impl Piece {
 }
 
 /// The text with everything escaped that would move a cursor, change colours, or turn the direction of writing.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() || turns(letter) || breaks(letter) {

@@ -46,6 +46,15 @@ fn all_routes(mobility: &Mobility) -> Routes {
     routes.map(|route| (route.prefix, route)).collect()
 }
 
+/// What can be known of the domains from outside.
+fn residents(mobility: &Mobility) -> Vec<Resident> {
+    let resident = |track: &Track| {
+        let best = mobility.watch.best_rung(track.informed_at);
+        Some(Resident { uuid: track.uuid, name: track.name.clone(), presence: track.presence?, best })
+    };
+    mobility.tracks.values().filter_map(resident).collect()
+}
+
 /// Another domain, of which only events tell.
 fn also(world: &mut World, number: usize) {
     const KINDS: [LifecycleKind; 4] = [UNPAUSED, INCOMING, LEAVES, LEFT];
@@ -76,6 +85,8 @@ proptest! {
             }
         }
         let was = all_routes(&world.host.mobility);
+        let here = residents(&world.host.mobility);
+        let foretold = difference(&running, &next, Scope::Here(&here));
         let mut config = next.clone();
         config.libvirt.resync = Duration::from_secs(86_400);
         let told = world.host.mobility.reconfigure(Arc::new(config));
@@ -87,6 +98,19 @@ proptest! {
             let touched = owner.is_some_and(|vm| told.effects.touched.contains(vm));
             prop_assert!(touched || told.gone.contains(prefix), "{prefix} changed untold");
         }
+        // And it is what was told before.
+        let stands = |side: &Option<Side>| side.clone().map(|side| (side.vm, side.preference));
+        let changed: Vec<_> = foretold
+            .changes
+            .iter()
+            .map(|change| (change.prefix, stands(&change.before), stands(&change.after)))
+            .collect();
+        let differs = |prefix: &&Prefix| was.get(*prefix) != is.get(*prefix);
+        let prefixes: BTreeSet<Prefix> = was.keys().chain(is.keys()).filter(differs).copied().collect();
+        let stood = |routes: &Routes, prefix| routes.get(prefix).map(|route| (route.vm.clone(), Some(route.rung)));
+        let expected: Vec<_> =
+            prefixes.iter().map(|prefix| (*prefix, stood(&was, prefix), stood(&is, prefix))).collect();
+        prop_assert_eq!(changed, expected);
         for (happening, lost, seconds) in after {
             for world in [&mut world, &mut fresh] {
                 world.host.pass(Duration::from_secs(seconds));
@@ -102,6 +126,10 @@ proptest! {
         for (happening, lost, seconds) in steps {
             world.host.pass(Duration::from_secs(seconds));
             world.happens(happening, !lost);
+        }
+        let here = residents(&world.host.mobility);
+        for scope in [Scope::Here(&here), Scope::Anywhere] {
+            prop_assert_eq!(difference(&config, &config, scope), Difference::default());
         }
         let same = Arc::clone(&world.host.mobility.config);
         let again = Config { libvirt: same.libvirt.clone(), ..config };
