@@ -7,7 +7,15 @@ use super::words::{at, ended, list, since};
 use super::{Case, Link, SHOWN, Step, link};
 use crate::exabgp::NeighborState;
 
+/// The keys without which a route is not made.
+const NEEDED: [&str; 2] = ["bgp.next_hop_v6", "bgp.allowed_prefixes"];
+
 impl Case<'_> {
+    /// Whether the VM is to have routes here.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.vm.as_ref().is_some_and(|vm| vm.preference.is_some())
+    }
+
     pub(super) fn routes(&self) -> Vec<Link> {
         let mut links: Vec<Link> = self.views().take(SHOWN).map(|route| self.route(route)).collect();
         let more = self.views().count() - links.len();
@@ -22,8 +30,18 @@ impl Case<'_> {
             .map(ToString::to_string)
             .collect();
         if !without.is_empty() {
-            let text = format!("This host announces nothing for {}.", list(&without));
-            links.push(link(Step::Route, text, json!({"prefixes": without, "state": null})));
+            // A VM with a rung has a route for each of its addresses, unless a key that they need waits.
+            let waits = self.snapshot.config_status.wait_for_restart.iter();
+            let waits: Vec<&str> =
+                waits.copied().filter(|key| self.is_wanted() && NEEDED.contains(key)).collect();
+            let why = if waits.is_empty() {
+                String::new()
+            } else {
+                format!(": {} in the configuration takes effect with a restart of roamd", list(&waits))
+            };
+            let text = format!("This host announces nothing for {}{why}.", list(&without));
+            let fields = json!({"prefixes": without, "state": null, "wait_for_restart": waits});
+            links.push(link(Step::Route, text, fields));
         }
         links
     }
@@ -52,6 +70,11 @@ impl Case<'_> {
             (RouteState::Withdrawing, _) => format!(
                 "{prefix} is no longer wanted {since}: its withdraw, last from the rung `{rung}`, is not acknowledged, or \
                  not repeated yet."
+            ),
+            (RouteState::Failed, error) if !self.is_wanted() => format!(
+                "ExaBGP refuses to take {prefix} back {since}, which was last on the rung `{rung}` and may still be announced, \
+                 and is asked again: {}",
+                ended(error.unwrap_or("it gave no reason"))
             ),
             (RouteState::Failed, error) => format!(
                 "ExaBGP refuses {prefix} on the rung `{rung}` {since}, and is asked again: {}",

@@ -74,6 +74,9 @@ impl Case<'_> {
             (0, 1.., ..) => {
                 format!("{} waiting for ExaBGP's acknowledgement", are(pending, &routes(pending)))
             }
+            (1.., ..) if !self.is_wanted() => {
+                format!("{} not taken back by ExaBGP, which refuses to", are(failed, &routes(failed)))
+            }
             (1.., ..) => format!("{} refused by ExaBGP", are(failed, &routes(failed))),
         }
     }

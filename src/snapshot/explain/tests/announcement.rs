@@ -54,6 +54,32 @@ fn a_route_in_each_state() {
 }
 
 #[test]
+fn a_withdraw_that_exabgp_refuses_is_no_refused_announcement() {
+    let mut host = running();
+    change(&mut host, |vm| (vm.presence, vm.preference) = (Presence::Absent, None));
+    change_route(&mut host, |route| {
+        (route.state, route.error) = (RouteState::Failed, Some("withdraw refused".to_owned()));
+    });
+    says(&host, Step::Route, "ExaBGP refuses to take 198.51.100.10/32 back");
+    says(&host, Step::Route, "may still be announced, and is asked again: withdraw refused.");
+    let summary = ask(&host, "web").summary;
+    assert!(summary.contains("its route is not taken back by ExaBGP, which refuses to"), "{summary}");
+}
+
+#[test]
+fn a_running_vm_without_a_route_waits_for_a_key_that_takes_a_restart() {
+    let mut host = running();
+    host.routes.clear();
+    host.config_status.wait_for_restart = vec!["libvirt.uri", "bgp.allowed_prefixes"];
+    says(
+        &host,
+        Step::Route,
+        "This host announces nothing for 198.51.100.10/32: bgp.allowed_prefixes in the configuration takes effect with a \
+         restart of roamd.",
+    );
+}
+
+#[test]
 fn the_kernel_s_route_in_each_state() {
     for (state, device, error, words) in [
         (
