@@ -28,16 +28,18 @@ enum Exit {
     Success,
     /// Something failed at run time.
     Failure,
+    /// The arguments make no sense; clap, which sees most of that, ends with the same code.
+    Usage,
     /// The configuration has faults (`EX_CONFIG` of sysexits.h).
     Configuration,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        // Exit code 2, wrong usage, is clap's own.
         Self::from(match exit {
             Exit::Success => 0,
             Exit::Failure => 1,
+            Exit::Usage => 2,
             Exit::Configuration => 78,
         })
     }

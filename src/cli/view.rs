@@ -132,7 +132,7 @@ fn run(command: impl Future<Output = Result<Exit, ClientError>>) -> Exit {
     runtime.shutdown_background();
     result.unwrap_or_else(|error| {
         complain(&format!("roamd: {}", printable(&Chain(&error).to_string())));
-        Exit::Failure
+        if matches!(error, ClientError::Url(_)) { Exit::Usage } else { Exit::Failure }
     })
 }
 

@@ -210,7 +210,7 @@ fn what_can_t_be_reached_is_said_with_exit_code_1_and_wrong_usage_with_2() {
     }
     for url in ["https://127.0.0.1:1", "127.0.0.1", "ftp://x", "http://", ":"] {
         let (code, _, errors) = roamd(&["status", "--url", url]);
-        assert_eq!(code, Some(1), "{url}");
+        assert_eq!(code, Some(2), "{url}");
         assert!(errors.contains("is no URL of the agent"), "{url}: {errors}");
     }
     for wrong in [
