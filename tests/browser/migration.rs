@@ -81,8 +81,9 @@ fn pass_on(client: TcpStream, agent: UnixStream) {
 fn a_live_migration_is_watched_from_both_hosts() {
     let lab = Lab::up();
     let (source, target) = (lab.page("h1"), lab.page("h2"));
-    source.is_live();
-    target.is_live();
+    for page in [&source, &target] {
+        page.until("the page is live", |page| page.text_of("link") == "live");
+    }
     lab.run(&["start", "h1"]);
     source.shows("svc", "arrived");
     for page in [&source, &target] {

@@ -29,7 +29,7 @@ fn check_against_an_agent_says_what_a_change_would_do_on_its_host() {
             "[198.51.100.10, 198.51.100.12], attributes: {communities: ['65101:20']}",
         )
         .replace("[198.51.100.20]", "[198.51.100.21]")
-        .replace("local_as: 65101", "local_as: 65102");
+        .replace("read_write: true", "read_write: true, resync: 20s");
     let next = alone.config.with_file_name("next.yaml").display().to_string();
     fs::write(&next, &changed).expect("it is written");
     let output = alone.answers(&["check", "--config", &next, "--against", &agent]);
@@ -41,7 +41,7 @@ fn check_against_an_agent_says_what_a_change_would_do_on_its_host() {
     ] {
         assert!(output.lines().any(|found| found == line), "{line} is not in {output}");
     }
-    assert!(output.contains("waits for a restart: bgp.local_as"), "{output}");
+    assert!(output.contains("waits for a restart: libvirt.resync"), "{output}");
     assert!(!output.contains("198.51.100.2"), "{output}");
     let json = alone.answers(&["check", "--json", "--config", &next, "--against", &agent]);
     let report: Value = serde_json::from_str(&json).expect("it is JSON");
