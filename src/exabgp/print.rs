@@ -71,6 +71,7 @@ impl Printer {
                         heard = self.settled(through, at).into_iter().all(|report| reports.send(report).is_ok());
                     }
                     Event::Ended(reason) => {
+                        // An agent that has ended needs no word of it.
                         let _ = reports.send(Report::Gone { reason });
                         break;
                     }
