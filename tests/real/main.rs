@@ -36,6 +36,7 @@ mod relay_program;
 mod reload;
 mod requests;
 mod rest;
+mod service;
 mod streams;
 mod template;
 mod users;
