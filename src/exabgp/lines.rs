@@ -36,7 +36,8 @@ impl Lines {
                 line(Some(head));
             } else {
                 self.partial.extend_from_slice(head);
-                self.broken_off = if self.broken_off { is_open(&self.partial) } else { breaks_off(&self.partial) };
+                self.broken_off =
+                    if self.broken_off { is_open(&self.partial) } else { breaks_off(&self.partial) };
                 if self.broken_off && self.partial.len() < Self::LONGEST_EVENT {
                     self.partial.push(b' ');
                     continue;
