@@ -33,7 +33,7 @@ fn roamd(arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// Whose writing to any file would end it (RLIMIT_FSIZE in setrlimit(2), SIGXFSZ), with a log that takes nothing.
+/// Whose writing to any file would end it (`RLIMIT_FSIZE` in setrlimit(2), SIGXFSZ), with a log that takes nothing.
 #[test]
 fn the_agent_writes_no_file_and_goes_on_where_its_log_takes_nothing() {
     let dir = Dir::new();

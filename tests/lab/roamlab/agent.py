@@ -77,8 +77,8 @@ def configure(lab, host, vms=None):
 def start(namespaces, lab, host):
     """Starts the agent as a service of its own (transport relay); its process."""
     directory = lab.path / host.name
-    return namespaces.start(
-        host.name, [lab.options.roamd, "run", "--config", directory / "roamd.yaml"], directory / "roamd.log")
+    command = [*lab.under.get(f"roamd {host.name}", ()), lab.options.roamd, "run", "--config", directory / "roamd.yaml"]
+    return namespaces.start(host.name, command, directory / "roamd.log")
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -50,11 +50,8 @@ async fn a_socket_that_was_removed_is_there_again_with_its_lock() {
     let connected = UnixStream::connect(&path).await.unwrap();
     socket.accept().await.unwrap();
     for removed in [&path, &folder.0.join("made")] {
-        if removed.is_dir() {
-            fs::remove_dir_all(removed).unwrap()
-        } else {
-            fs::remove_file(removed).unwrap()
-        }
+        let gone = if removed.is_dir() { fs::remove_dir_all(removed) } else { fs::remove_file(removed) };
+        gone.unwrap();
         assert!(socket.put_back().unwrap());
         assert!(!socket.put_back().unwrap());
         let (client, accepted) = tokio::join!(UnixStream::connect(&path), socket.accept());
