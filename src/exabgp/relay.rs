@@ -16,13 +16,15 @@ use std::time::{Duration, Instant};
 use tokio::io::{Interest, Ready};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, channel};
-use tracing::{debug, info};
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, info, warn};
 
 use super::drive::log;
 use super::lines::Lines;
 use super::reply::Reply;
 use super::session::{Effects, Session};
 use super::{Order, Report, Settings};
+use crate::chain::Chain;
 use crate::link::{self, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
 use crate::nonblocking::is_passing;
 use crate::route::Prefix;
@@ -34,6 +36,9 @@ const GREETING: Duration = Duration::from_secs(5);
 
 /// How long after its start the agent says that no relay has come.
 const FIRST: Duration = Duration::from_secs(2);
+
+/// How often the agent looks whether its socket is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The longest greeting.
 const LONGEST: usize = 1 << 12;
@@ -53,7 +58,7 @@ pub(super) fn spawn(
     let socket =
         Socket::bind(&settings.socket, settings.socket_group.as_deref()).map_err(io::Error::other)?;
     info!(socket = %settings.socket.display(), "waiting for the relay");
-    let server = Server { settings, reports, link: None, told: None };
+    let server = Server { settings, reports, link: None, told: None, unmended: None };
     tokio::spawn(server.run(socket, orders));
     Ok(())
 }
@@ -73,6 +78,8 @@ struct Server {
     link: Option<Link>,
     /// Why there is no link, as it was reported last.
     told: Option<String>,
+    /// Why the socket, which is gone, can't be put back.
+    unmended: Option<String>,
 }
 
 /// The present relay, and the session with the ExaBGP behind it.
@@ -88,11 +95,13 @@ struct Link {
 }
 
 impl Server {
-    async fn run(mut self, socket: Socket, mut orders: UnboundedReceiver<Order>) {
+    async fn run(mut self, mut socket: Socket, mut orders: UnboundedReceiver<Order>) {
         let (greeters, mut greeted) = channel::<Result<Greeted, String>>(4);
         let mut buffer = vec![0; READ];
         let patience = Instant::now() + FIRST;
         let mut waits = true;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if !self.apply() {
                 return;
@@ -101,7 +110,7 @@ impl Server {
                 Some(link) => link.session.deadline(),
                 None => waits.then_some(patience),
             };
-            // Cancel-safe: readiness, a connection, an order and a greeting stay there until they are taken.
+            // Cancel-safe: readiness, a connection, an order, a greeting and a tick stay there until they are taken.
             tokio::select! {
                 // What ExaBGP has already said comes first: it may settle what an order would wait for.
                 biased;
@@ -126,6 +135,7 @@ impl Server {
                     }
                     Err(reason) => self.turn_away(&format!("a connection was refused: {reason}")),
                 },
+                _ = look.tick() => self.look(&mut socket),
                 () = sleep_until(deadline) => if let Some(link) = &mut self.link {
                     link.session.tick(Instant::now());
                 } else {
@@ -162,6 +172,24 @@ impl Server {
                 link.session.order(order, Instant::now());
             }
         }
+    }
+
+    /// Puts the socket back where somebody has removed it; a repeated failure is logged once.
+    fn look(&mut self, socket: &mut Socket) {
+        let path = self.settings.socket.display();
+        match socket.put_back() {
+            Ok(false) => {}
+            Ok(true) => warn!(socket = %path, "somebody had removed the socket; it is there again"),
+            Err(error) => {
+                let error = Chain(&error).to_string();
+                if self.unmended.as_ref() != Some(&error) {
+                    warn!(socket = %path, error, "the socket is gone and can't be put back; a new relay finds nobody");
+                    self.unmended = Some(error);
+                }
+                return;
+            }
+        }
+        self.unmended = None;
     }
 
     /// The newest wins.
