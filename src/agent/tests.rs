@@ -47,7 +47,7 @@ impl Rig {
             service_ips: ServiceIps::default(),
             snapshots: snapshots_in,
         };
-        let agent = Agent::new(config, outputs);
+        let agent = Agent::new(config, outputs, Box::new(Reading::of_the_system));
         Self { agent, orders, asked, snapshots, start: Instant::now(), exchange: None }
     }
 
