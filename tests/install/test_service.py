@@ -227,9 +227,10 @@ def test_exabgps_drop_in_is_correct(machine):
 def test_at_a_shutdown_the_guests_go_first_then_roamd_and_exabgp_last(machine, served):
     """The last one: as at a shutdown, hardly anything is left in the machine."""
     machine.run("systemctl", "start", "libvirt-guests")
-    service.put(machine, "/run/systemd/system/bare.target", "[Unit]\nAllowIsolate=yes\nRequires=sysinit.target\nAfter=sysinit.target\n")
+    service.put(machine, "/run/systemd/system/bare.target", "[Unit]\nAllowIsolate=yes\nRequires=sysinit.target\n")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "isolate", "bare.target")
+    machine.wait("the last one is gone", lambda: machine.unit("exabgp", "ActiveState")["ActiveState"] == "inactive")
     said = machine.run("journalctl", "--no-pager", "--output=cat", "_PID=1").stdout
     ours = ("libvirt-guests.service", "roamd.service", "exabgp.service")
     stopped = [unit for unit in re.findall(r"^Stopped (\S+\.service)", said, re.MULTILINE) if unit in ours]
