@@ -60,7 +60,7 @@ impl Case {
         };
         let storm = Storm([0, 10, 30, 50][random.index(4)]);
         let length: Time = random.between(60, 400) * SECOND;
-        let operations = operations::generate(&mut random, (vms + 2, hosts), length, storm);
+        let operations = operations::generate(&mut random, (vms + 2, hosts), (length, lease * SECOND), storm);
         Self { setting, operations }
     }
 

@@ -70,11 +70,16 @@ impl Fleet {
         let Some(guest) = self.guests.get(vm) else { return };
         let stage = guest.stage;
         let target = operation.to;
-        if !self.is_usable(target) || self.clashes(vm, target) {
+        if operation.verb != Verb::KillQemu && (!self.is_usable(target) || self.clashes(vm, target)) {
             return;
         }
         let state = match stage {
-            Stage::Here(host) if self.is_usable(host) => {
+            // A QEMU can die without libvirtd, which finds out later.
+            Stage::Here(host)
+                if self.is_usable(host)
+                    || (operation.verb == Verb::KillQemu
+                        && self.hosts[host].frozen_until <= self.clock.now()) =>
+            {
                 self.hosts[host].domains.get(&vm).map(|domain| domain.state)
             }
             Stage::Copy { from, to, .. } if self.is_usable(from) && self.is_usable(to) => None,

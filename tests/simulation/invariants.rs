@@ -75,9 +75,8 @@ impl Bounds {
         // Three hops of at most 40 ms, and what was better before is explored once.
         let spread = 2 * 3 * 40 * MS;
         // All parts are back: the back-off of a connection to libvirt (5 s), a list that libvirt stalls (1.6 s) behind
-        // another one; a session's next attempt (3 s); ExaBGP's answers that were lost are missed after 10 s, and the table
-        // read again; an agent that stood still waits for 5 s.
-        let recover = (5 + 2 * 2 + 3 + 10 + 5 + 3) * SECOND;
+        // another one; a session's next attempt (3 s); an agent that stood still waits for 5 s.
+        let recover = (5 + 2 * 2 + 3 + 5) * SECOND;
         let lease = setting.lease * SECOND;
         Self {
             fast,
@@ -272,7 +271,7 @@ impl Fleet {
             set(Rule::Above, well && !here && sure, end);
             let is_there = stage.involves(host) || was_fenced;
             set(Rule::Gone, well && !is_there && !none, end);
-            let longest = lease.max(if one.reached_from > now { cut } else { 0 }) + recover;
+            let longest = lease.max(if one.reached_from > now { cut } else { 0 }) + 10 * SECOND;
             set(Rule::False, !here && good, now + longest);
             let preferred = prefixes.iter().all(|prefix| {
                 let mut best = self.fabric.best(*prefix);

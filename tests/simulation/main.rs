@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use case::Case;
 use fleet::{Fleet, Outcome, Sabotage};
+use invariants::Rule;
 
 /// As many steps are made in a test run, or as many as there is time for.
 const STEPS: u64 = 1_000_000;
@@ -101,15 +102,25 @@ fn the_same_seed_has_the_same_trace() {
     }
 }
 
+/// The agent is away for long, and its VM leaves meanwhile.
+const LEFT_ALONE: &str = "fleet 5 2 2 1 false false false 10 30
+2000000 start 0 0 0 precopy done
+40000000 kill-agent 0 0 400000 precopy done
+45000000 migrate 0 1 500 precopy done
+";
+
 /// A simulation that can't fail proves nothing.
 #[test]
 fn what_is_made_to_go_wrong_is_noticed() {
-    for sabotage in [Sabotage::Deaf, Sabotage::NoWills, Sabotage::NoWithdraws, Sabotage::Meddling] {
-        let noticed = (1..40).any(|seed| {
-            let mut fleet = Fleet::new(Case::of_seed(seed), false);
-            fleet.sabotage = Some(sabotage);
-            fleet.run().broken.is_some()
-        });
+    let broken_by = |case: Case, sabotage| {
+        let mut fleet = Fleet::new(case, false);
+        fleet.sabotage = sabotage;
+        fleet.run().broken.map(|broken| broken.rule)
+    };
+    assert_eq!(broken_by(Case::read(LEFT_ALONE), None), None);
+    assert_eq!(broken_by(Case::read(LEFT_ALONE), Some(Sabotage::NoWills)), Some(Rule::False));
+    for sabotage in [Sabotage::Deaf, Sabotage::NoWithdraws, Sabotage::Meddling] {
+        let noticed = (2..40).any(|seed| broken_by(Case::of_seed(seed), Some(sabotage)).is_some());
         assert!(noticed, "{sabotage:?}");
     }
 }
@@ -128,4 +139,12 @@ fn survey() {
             outcome.broken.map_or("ok".to_owned(), |b| format!("{} at {}: {}", b.rule, b.at, b.words))
         );
     }
+}
+
+#[test]
+fn one_case() {
+    let Ok(file) = std::env::var("CASE") else { return };
+    let outcome = Fleet::new(Case::read(&fs::read_to_string(&file).unwrap()), true).run();
+    outcome.lines.iter().for_each(|line| println!("{line}"));
+    println!("{:?}", outcome.broken);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::clock::{SECOND, Time};
+use crate::clock::{MS, SECOND, Time};
 use crate::random::Random;
 
 /// An enum of which every value has a name.
@@ -196,13 +196,14 @@ fn choose(from: &[(Verb, u64)], random: &mut Random) -> Verb {
     unreachable!("the weights add up")
 }
 
-/// How long something lasts: mostly moments or seconds, sometimes longer than every lease.
-fn lasting(random: &mut Random) -> u64 {
+/// How long something lasts: moments, seconds, about as long as a lease, or longer than every lease.
+fn lasting(random: &mut Random, lease: Time) -> u64 {
+    let lease = lease / MS;
     match random.between(0, 9) {
-        0..=3 => random.between(20, 1_000),
-        4..=6 => random.between(1_000, 6_000),
-        7 | 8 => random.between(6_000, 30_000),
-        _ => random.between(30_000, 90_000),
+        0..=2 => random.between(20, 1_000),
+        3..=5 => random.between(1_000, 6_000),
+        6..=8 => random.between(lease / 2, lease + lease / 2),
+        _ => random.between(lease, 4 * lease),
     }
 }
 
@@ -210,7 +211,7 @@ fn lasting(random: &mut Random) -> u64 {
 pub(crate) fn generate(
     random: &mut Random,
     (vms, hosts): (usize, usize),
-    length: Time,
+    (length, lease): (Time, Time),
     Storm(storm): Storm,
 ) -> Vec<Operation> {
     let mut at = SECOND;
@@ -222,7 +223,7 @@ pub(crate) fn generate(
         let ms = if verb == Verb::Migrate && random.percent(70) {
             random.between(50, 3_000)
         } else {
-            lasting(random)
+            lasting(random, lease)
         };
         all.push(Operation {
             at,
