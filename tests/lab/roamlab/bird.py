@@ -62,6 +62,7 @@ def configuration(lab, router, log):
     text = filled(DEPLOY / "bird/tor.conf.in", {
         "TOR_ADDRESS": lab.topology.loopback(router.name), "LEADS_TO": "", "LOOPBACKS": LOOPBACKS, "SERVICE_V4": SERVICE_V4,
         "SERVICE_V6": SERVICE_V6, "GRACEFUL_RESTART": restart, "RUNGS_DECIDE": "true" if options.rungs_decide else "false",
+        "MAXIMUM": options.maximum,
     })
     if options.bfd:
         text += filled(DEPLOY / "bird/bfd.conf.in", {})

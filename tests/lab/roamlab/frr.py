@@ -85,7 +85,7 @@ def configuration(lab, router, log):
     graceful = "bgp graceful-restart\n bgp graceful-restart preserve-fw-state" if options.graceful else ""
     both = {"SERVICE_V4": SERVICE_V4, "SERVICE_V6": SERVICE_V6, "LOOPBACKS": LOOPBACKS, "TOR_AS": router.asn, "DECIDES": decides}
     text = filled(DEPLOY / "frr/tor.conf.in", both | {
-        "TOR_ADDRESS": lab.topology.loopback(router.name), "GRACEFUL_RESTART": graceful})
+        "TOR_ADDRESS": lab.topology.loopback(router.name), "GRACEFUL_RESTART": graceful, "MAXIMUM": options.maximum})
     if options.bfd:
         text += filled(DEPLOY / "frr/bfd.conf.in", {"TOR_AS": router.asn})
     text += filled(DEPLOY / "frr/fabric.conf.in", both | {"FABRIC_V4": FABRIC_V4, "FABRIC_V6": FABRIC_V6})

@@ -47,9 +47,13 @@ class Options:
     add_paths: bool = True
     rungs_decide: bool = False
     graceful: bool = False
+    # The most routes of a family that a switch takes from a host.
+    maximum: int = 20000
     bfd: bool = False
     # libvirt asks roamd's hook before it takes a migration.
     hook: bool = False
+    # Routes of ExaBGP's own configuration on each host, beside that of its loopback.
+    strays: tuple = ()
     # roamd sets the kernel's routes to the VMs; else each host has static ones to all of them, wherever they are.
     host_routes: bool = True
     # Taps keep 10,000 packets while their guest stands still, as a udev rule would have it, and not the kernel's 1,000.
