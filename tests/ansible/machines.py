@@ -3,16 +3,16 @@
 All share one root, made by debootstrap once and kept in target/; what a machine writes goes into a layer of its own.
 """
 
-import os
 import shutil
 import signal
 import subprocess
 import time
+import zlib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ROOT = REPOSITORY / "target" / "ansible" / "debian-12"
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "libvirt0", "exabgp")
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-apt", "libvirt0", "exabgp")
+ROOT = REPOSITORY / "target" / "ansible" / f"debian-12-{zlib.crc32(' '.join(PACKAGES).encode()):08x}"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
 
 # Mounts what systemd expects, and becomes it. Its capabilities are cut so that nothing of the machine around can be changed.
@@ -34,9 +34,15 @@ for device in null zero full random urandom tty; do
 done
 mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 ip link set lo up
+# The root of the mount namespace itself: what confines services mounts things beside it.
+cd "$root"
+mkdir -p old
+pivot_root . old
+umount -l old
 exec env -i container=roamd-test PATH=/usr/sbin:/usr/bin:/sbin:/bin setpriv --bounding-set=-sys_module,-sys_time,-syslog \
-  chroot "$root" /lib/systemd/systemd --system --log-target=console systemd.unified_cgroup_hierarchy=1
+  /lib/systemd/systemd --system --log-target=console systemd.unified_cgroup_hierarchy=1
 """
 
 
@@ -76,7 +82,7 @@ class Machine:
     def enter(self):
         """The command that puts a program into the machine."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return ["nsenter", "-t", children[0], "-m", "-p", "-C", "-n", "-i", "-u", "chroot", str(self.root)] if children else ["false"]
+        return ["nsenter", "-t", children[0], "-m", "-p", "-C", "-n", "-i", "-u", "-r", "-w"] if children else ["false"]
 
     def run(self, *command, check=True, input=None):
         """Runs a program in the machine to its end."""
