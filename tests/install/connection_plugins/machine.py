@@ -1,21 +1,22 @@
-"""Ansible's way into a machine of machines.py: by its process, with nothing installed in it but Python."""
+"""Ansible's way into a machine: by its first process, with nothing installed in it but Python."""
 
 import subprocess
 
 from ansible.errors import AnsibleError
 from ansible.plugins.connection import ConnectionBase
 
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 DOCUMENTATION = """
 name: machine
 short_description: run in a booted root of the tests
 description: Runs programs in the namespaces of a machine's first process.
 author: roamd
 options:
-  enter:
-    description: The command that puts a program into the machine.
-    type: list
+  process:
+    description: The machine's process 1, as seen from outside.
+    type: int
     vars:
-      - name: machine_enter
+      - name: machine_process
 """
 
 
@@ -31,7 +32,9 @@ class Connection(ConnectionBase):
         self._connected = False
 
     def inside(self, *command, data=None):
-        return subprocess.run([*self.get_option("enter"), *command], input=data, capture_output=True, check=False)
+        enter = ["nsenter", "--target", str(self.get_option("process")), "--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup",
+                 "--root", "--wd"]
+        return subprocess.run([*enter, *command], input=data, capture_output=True, check=False, env=ENVIRONMENT)
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)

@@ -4,16 +4,28 @@ import subprocess
 
 import pytest
 
-from conftest import PLAYBOOK, recap
+from fleet import PLAYBOOK, Fleet, recap
+from machine.machine import Machine
 
 MAP = "test: {service_ips: [198.51.100.10, 198.51.100.11]}\nfar: {service_ips: [198.51.100.20]}\n"
 CHANGED = "test: {service_ips: [198.51.100.10, 198.51.100.12]}\nfar: {service_ips: [198.51.100.20]}\n"
 FAULTY = "test: {service_ips: [198.51.100.300]}\n"
 
 
-@pytest.fixture(scope="session")
-def rolled_out(fleet):
-    """The fleet with its first configuration."""
+@pytest.fixture(scope="module")
+def rolled_out(host_base, tmp_path_factory):
+    """Two hosts with their first configuration."""
+    machines = {}
+    try:
+        for name in ("h1", "h2"):
+            machines[name] = Machine(name, host_base)
+        yield first_roll_out(Fleet(tmp_path_factory.mktemp("fleet"), machines))
+    finally:
+        for machine in machines.values():
+            machine.end()
+
+
+def first_roll_out(fleet):
     fleet.give(**{"10-web": MAP, "20-db": "db: {service_ips: [198.51.100.30]}\n"})
     status, said = fleet.roll_out()
     assert status == 0, said
@@ -33,7 +45,7 @@ def test_the_playbook_the_role_and_the_inventory_are_well_formed():
 
 
 def test_a_fleet_is_set_up_and_the_second_run_changes_nothing(rolled_out):
-    for machine in rolled_out.machines:
+    for machine in rolled_out.machines.values():
         assert "198.51.100.11/32" in announced(machine)
         assert machine.run("systemctl", "is-enabled", "roamd").stdout.strip() == "enabled"
     status, said = rolled_out.roll_out()
@@ -52,11 +64,11 @@ def test_a_dry_run_shows_what_would_change_on_each_host_and_changes_nothing(roll
 
 
 def test_a_change_is_in_force_without_a_restart_and_a_file_that_is_gone_goes(rolled_out):
-    pids = [machine.run("systemctl", "show", "-P", "MainPID", "roamd").stdout for machine in rolled_out.machines]
+    pids = [machine.run("systemctl", "show", "-P", "MainPID", "roamd").stdout for machine in rolled_out.machines.values()]
     rolled_out.give(**{"10-web": CHANGED})
     status, said = rolled_out.roll_out()
     assert status == 0, said
-    for machine, pid in zip(rolled_out.machines, pids):
+    for machine, pid in zip(rolled_out.machines.values(), pids):
         machine.wait("the new address is announced", lambda machine=machine: "198.51.100.12/32" in announced(machine))
         assert "198.51.100.11/32" not in announced(machine)
         assert machine.run("systemctl", "show", "-P", "MainPID", "roamd").stdout == pid
@@ -73,7 +85,7 @@ def test_a_faulty_map_is_refused_before_any_file_changes(rolled_out):
 
 
 def test_the_roll_out_stops_at_the_first_host_that_keeps_its_old_configuration(rolled_out):
-    first, second = rolled_out.machines
+    first = rolled_out.machines["h1"]
     before = rolled_out.files()
     # What stands only on the host the check beside it doesn't see: a folder that is called like a file of the map.
     first.run("mkdir", "/etc/roamd/vms.d/odd.yaml")
@@ -82,13 +94,13 @@ def test_the_roll_out_stops_at_the_first_host_that_keeps_its_old_configuration(r
         status, said = rolled_out.roll_out()
         assert status != 0, said
         assert recap(said)["h1"][1] == 1, said
-        assert rolled_out.files()[second.name] == before[second.name]
+        assert rolled_out.files()["h2"] == before["h2"]
     finally:
         first.run("rmdir", "/etc/roamd/vms.d/odd.yaml")
 
 
 def test_the_roll_out_stops_at_the_first_host_that_is_not_ready(rolled_out):
-    second = rolled_out.machines[1]
+    second = rolled_out.machines["h2"]
     before = rolled_out.files()
     rolled_out.give(**{"10-web": MAP})
     bgp = rolled_out.hosts["h1"]["roamd_host_config"]["bgp"]
@@ -97,7 +109,7 @@ def test_the_roll_out_stops_at_the_first_host_that_is_not_ready(rolled_out):
     status, said = rolled_out.roll_out(h1={"roamd_host_config": not_ready, "roamd_ready_within": 3})
     assert status != 0, said
     assert "not ready" in said, said
-    assert rolled_out.files()[second.name] == before[second.name]
+    assert rolled_out.files()["h2"] == before["h2"]
     status, said = rolled_out.roll_out()
     assert status == 0, said
     assert "198.51.100.11/32" in announced(second)

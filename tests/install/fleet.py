@@ -1,4 +1,4 @@
-"""Two machines, the package to install on them, and the role of deploy/ansible as an operator runs it."""
+"""Some machines as a fleet: the package to install on them, and the role of deploy/ansible as an operator runs it."""
 
 import os
 import re
@@ -6,10 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 
-from machines import REPOSITORY, Machine
+from machine.base import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
 PLAYBOOK = DEPLOY / "ansible" / "roll_out.yml"
@@ -37,9 +36,6 @@ def package(directory):
         for file in files:
             shutil.copy(file, tree / folder)
     subprocess.run(["strip", tree / "usr/bin/roamd", tree / "usr/bin/roamd-relay"], check=True)
-    interim = tree / "lib/systemd/system/roamd.service.d"  # INTERIM
-    interim.mkdir()  # INTERIM
-    (interim / "i.conf").write_text("[Service]\nType=exec\nWatchdogSec=0\nExecReload=\nExecReload=/bin/kill -HUP $MAINPID\n")  # INTERIM
     (tree / "DEBIAN").mkdir()
     (tree / "DEBIAN/control").write_text(CONTROL)
     (tree / "DEBIAN/postinst").write_text(POSTINST)
@@ -50,7 +46,7 @@ def package(directory):
 
 
 class Fleet:
-    """The machines, and an inventory of them that tests change."""
+    """Machines by name, and an inventory of them that tests change."""
 
     def __init__(self, directory, machines):
         self.directory = directory
@@ -69,10 +65,10 @@ class Fleet:
             },
         }
         self.hosts = {
-            machine.name: {
-                "machine_enter": machine.enter,
+            name: {
+                "machine_process": machine.systemd,
                 "roamd_host_config": {"bgp": {"local_as": 65100 + number, "next_hop_v6": f"2001:db8:0:{number}::2"}},
-            } for number, machine in enumerate(machines, start=1)
+            } for number, (name, machine) in enumerate(machines.items(), start=1)
         }
         self.vms = directory / "vms.d"
         self.vms.mkdir()
@@ -99,24 +95,11 @@ class Fleet:
 
     def files(self):
         """What stands in /etc/roamd of each machine."""
-        return {machine.name: machine.run("sh", "-c", "cd /etc/roamd && sha256sum $(find . -type f | sort)").stdout
-                for machine in self.machines}
+        return {name: machine.shell("cd /etc/roamd && sha256sum $(find . -type f | sort)")
+                for name, machine in self.machines.items()}
 
 
 def recap(said):
     """How many tasks changed something on each host, and how many failed there."""
     found = re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=0\s+failed=(\d+)", said, re.MULTILINE)
     return {host: (int(changed), int(failed)) for host, changed, failed in found}
-
-
-@pytest.fixture(scope="session")
-def fleet(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("fleet")
-    machines = []
-    try:
-        for name in ("h1", "h2"):
-            machines.append(Machine(name, directory))
-        yield Fleet(directory, machines)
-    finally:
-        for machine in machines:
-            machine.down()
