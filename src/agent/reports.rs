@@ -225,6 +225,7 @@ impl Agent {
     pub(super) fn command(&mut self, command: Command) {
         self.changed();
         match command {
+            Command::Reading => self.outputs.service.reloading(),
             Command::Reload(read) => self.reload(read),
             Command::Stop => {
                 let on_stop = self.config.exabgp.on_stop;
@@ -237,6 +238,7 @@ impl Agent {
                     self.plan.want(prefixes, Vec::new());
                     self.send();
                 }
+                self.outputs.service.stopping();
             }
         }
     }
