@@ -68,6 +68,8 @@ class Fleet:
             name: {
                 "machine_process": machine.systemd,
                 "roamd_host_config": {"bgp": {"local_as": 65100 + number, "next_hop_v6": f"2001:db8:0:{number}::2"}},
+                "roamd_exabgp_router_id": f"192.0.2.{number}",
+                "roamd_exabgp_neighbors": [{"tor_address": "127.0.0.2", "host_address": "127.0.0.1", "tor_as": 65000}],
             } for number, (name, machine) in enumerate(machines.items(), start=1)
         }
         self.vms = directory / "vms.d"
