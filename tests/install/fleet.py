@@ -11,6 +11,7 @@ import yaml
 from machine.base import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
+ROAMD = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug/roamd"
 PLAYBOOK = DEPLOY / "ansible" / "roll_out.yml"
 # The scripts of a package that does no more than the role needs: the user that the unit runs as.
 POSTINST = """#!/bin/sh
@@ -28,9 +29,8 @@ Description: roamd as cargo built it last
 
 def package(directory):
     """A package of the binaries that cargo built last and the units of deploy/systemd."""
-    built = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug"
     tree = directory / "package"
-    for folder, files in (("usr/bin", [built / "roamd", built / "roamd-relay"]),
+    for folder, files in (("usr/bin", [ROAMD, ROAMD.with_name("roamd-relay")]),
                           ("lib/systemd/system", [DEPLOY / "systemd/roamd.service"])):
         (tree / folder).mkdir(parents=True)
         for file in files:

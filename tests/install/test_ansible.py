@@ -3,8 +3,9 @@
 import subprocess
 
 import pytest
+import yaml
 
-from fleet import PLAYBOOK, Fleet, recap
+from fleet import PLAYBOOK, ROAMD, Fleet, recap
 from machine.machine import Machine
 
 MAP = "test: {service_ips: [198.51.100.10, 198.51.100.11]}\nfar: {service_ips: [198.51.100.20]}\n"
@@ -42,6 +43,16 @@ def test_the_playbook_the_role_and_the_inventory_are_well_formed():
                     ["ansible-lint", "--offline", "--profile", "production", "roamd", "roll_out.yml", "inventory.example.yml"]):
         done = subprocess.run(command, cwd=PLAYBOOK.parent, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_inventory_makes_configurations_without_faults(tmp_path):
+    inventory = yaml.safe_load((PLAYBOOK.parent / "inventory.example.yml").read_text())["roamd"]
+    for host in inventory["hosts"].values():
+        whole = {section: values | host["roamd_host_config"].get(section, {})
+                 for section, values in (host["roamd_host_config"] | inventory["vars"]["roamd_config"]).items()}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(whole))
+        checked = subprocess.run([ROAMD, "check", "--config", tmp_path / "config.yaml"], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
 
 
 def test_a_fleet_is_set_up_and_the_second_run_changes_nothing(rolled_out):
