@@ -47,13 +47,12 @@ class Options:
     add_paths: bool = True
     rungs_decide: bool = False
     graceful: bool = False
-    # The most routes of a family that a switch takes from a host.
-    maximum: int = 20000
     bfd: bool = False
+    # The most routes of a family that a switch takes from a host, and what each host's ExaBGP announces beside its loopback.
+    maximum: int = 20000
+    strays: tuple = ()
     # libvirt asks roamd's hook before it takes a migration.
     hook: bool = False
-    # Routes of ExaBGP's own configuration on each host, beside that of its loopback.
-    strays: tuple = ()
     # roamd sets the kernel's routes to the VMs; else each host has static ones to all of them, wherever they are.
     host_routes: bool = True
     # Agents that are services of their own run as deploy/systemd/roamd.service has them: as its user, with its rights and filters.
