@@ -9,9 +9,9 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROAMD = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug/roamd"
-DOCUMENTS = sorted(Path(REPOSITORY, name) for name in subprocess.run(
-    ["git", "-c", f"safe.directory={REPOSITORY}", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=REPOSITORY,
-    check=True, capture_output=True, text=True).stdout.split())
+# Not what is built or fetched.
+DOCUMENTS = sorted(path for folder in (".", ".github", "deploy", "src", "tests") for path in REPOSITORY.glob(
+    f"{folder}/*.md" if folder.startswith(".") else f"{folder}/**/*.md") if "target" not in path.relative_to(REPOSITORY).parts)
 EACH = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 # `[text](target)`, but not in code.
