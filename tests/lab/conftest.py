@@ -3,6 +3,7 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,15 @@ def racks_lab(racks_shared):
 def twin_lab(twin_shared):
     """The same, for tests that take long."""
     return whole(twin_shared)
+
+
+@pytest.fixture(params=["twin"])
+def other_rules(request):
+    """Two racks whose rules a test changes; they are changed back."""
+    lab = whole(request.getfixturevalue(f"{request.param}_shared"))
+    options = lab.options
+    yield lab
+    lab.reconfigure(**asdict(options))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ migration   one that virsh carries out
 templates   the configurations in deploy/, filled in
 bgp         ExaBGP on a host, BIRD on a router
 agent       roamd on a host
+power       a host that is shut down and booted, in systemd's order
 lab         all of it together: up, start, migrate, on, down
 recording   what happened meanwhile, from every part, on one clock: a timeline
 judge       what must hold at every moment of a timeline

@@ -56,7 +56,8 @@ def configuration(lab, host, directory):
         common = {"ROUTER_ID": topology.loopback(host.name), "HOST_AS": host.asn, "TOR_AS": topology.node(end.peer).asn,
                   "GRACEFUL_RESTART": "" if child else GRACEFUL_RESTART.format(lab.options.restart_time)}
         v4 = common | {"TOR_ADDRESS": end.peer_address, "HOST_ADDRESS": end.address, "FAMILIES": "ipv4 unicast; ipv6 unicast;",
-                       "STATIC": f"route {topology.loopback(host.name)}/32 next-hop self;"}
+                       "STATIC": "".join(f"route {prefix} next-hop self; " for prefix in (
+                           f"{topology.loopback(host.name)}/32", *lab.options.strays))}
         v6 = common | {"TOR_ADDRESS": end.peer_address_v6, "HOST_ADDRESS": end.address_v6, "FAMILIES": "ipv6 unicast;",
                        "STATIC": ""}
         sessions = [v4 | {"FAMILIES": "ipv4 unicast;"}, v6] if topology.session_a_family else [v4]

@@ -47,6 +47,9 @@ class Options:
     rungs_decide: bool = False
     graceful: bool = False
     bfd: bool = False
+    # The most routes of a family that a switch takes from a host, and what each host's ExaBGP announces beside its loopback.
+    maximum: int = 20000
+    strays: tuple = ()
     # libvirt asks roamd's hook before it takes a migration.
     hook: bool = False
     # roamd sets the kernel's routes to the VMs; else each host has static ones to all of them, wherever they are.
