@@ -21,7 +21,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Command, CommandFactory as _, Parser, Subcommand};
 
 /// How the program ends; part of its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,11 @@ pub fn main() -> ExitCode {
 /// The program `roamd-relay`: `roamd relay` by itself, in which nothing leads to libvirt.
 pub fn relay_main() -> ExitCode {
     relay::run(&relay::Program::parse().arguments).into()
+}
+
+/// The command lines of both programs, from which manual pages and completions are made (`deploy/debian/manual.rs`).
+pub fn definitions() -> [Command; 2] {
+    [Arguments::command(), relay::Program::command()]
 }
 
 /// Writes a line to stdout.

@@ -1,4 +1,4 @@
-"""Machines for the tests, each new for the test that asks for it."""
+"""The package and machines for the tests; each machine is new for the test that asks for it."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import package  # noqa: E402
 from machine.base import HOST, SYSTEM, base  # noqa: E402
 from machine.machine import Machine  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def built():
+    """The package as this tree makes it."""
+    return package.build()
+
+
+@pytest.fixture(scope="session")
+def newer(built):
+    """The next version of it; after the first, so that both share one build."""
+    return package.build("--version", package.next_version())
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +30,25 @@ def host_base():
     return base("bookworm", SYSTEM + HOST)
 
 
+@pytest.fixture(scope="session")
+def plain_base():
+    """Debian 13 without libvirtd and ExaBGP."""
+    return base("trixie", SYSTEM)
+
+
+def booted(request, folder):
+    machine = Machine(request.node.name.partition("[")[0], folder)
+    yield machine
+    machine.end()
+
+
 @pytest.fixture
 def host(host_base, request):
     """A KVM host with Debian 12: libvirtd and ExaBGP are there, roamd is not."""
-    machine = Machine(request.node.name, host_base)
-    yield machine
-    machine.end()
+    yield from booted(request, host_base)
+
+
+@pytest.fixture(params=["host_base", "plain_base"])
+def debian(request):
+    """Either of the two systems without roamd."""
+    yield from booted(request, request.getfixturevalue(request.param))

@@ -7,8 +7,9 @@ def test_a_host_boots_and_nothing_failed(host):
 
 
 def test_what_a_machine_does_stays_in_it(host, host_base):
-    host.shell("echo changed >/etc/hostname; rm /etc/hosts")
+    host.shell("echo changed >/etc/hostname; rm /etc/hosts; touch /etc/passwd")
     assert (host_base / "etc/hostname").read_text(encoding="ascii") == "host\n"
     assert (host_base / "etc/hosts").exists()
-    files = host.files()
-    assert "/etc/hostname" in files and "/etc/hosts" not in files
+    changes = host.changes()
+    assert changes["/etc/hosts"] is None and changes["/etc/hostname"].startswith("-rw-r--r-- 0:0 ")
+    assert "/etc/passwd" not in changes

@@ -15,8 +15,6 @@ from .base import PLACE
 BOOT = Path(__file__).with_name("boot.sh")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", "TZ": "UTC",
                "DEBIAN_FRONTEND": "noninteractive"}
-# What is not of the machine's files: other file systems.
-MOUNTED = ("proc", "sys", "dev", "run", "tmp")
 
 
 class MachineError(Exception):
@@ -28,19 +26,20 @@ class Machine:
 
     def __init__(self, name, base):
         self.name = f"roamd-install-{os.getpid()}-{name}"
+        self.base = base
         self.layer = PLACE / "machines" / self.name
         self.console = self.layer / "console.log"
         self.holder = None
         self.systemd = None
         for folder in ("upper", "work", "root"):
             (self.layer / folder).mkdir(parents=True)
-        self.boot(base)
+        self.boot()
 
-    def boot(self, base):
+    def boot(self):
         """Starts systemd and waits until it has started all that it starts by itself."""
         self.holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork",
-             "--kill-child=KILL", "--uts", "--ipc", "--net", "sh", BOOT, base, self.layer, self.name, self.console],
+             "--kill-child=KILL", "--uts", "--ipc", "--net", "sh", BOOT, self.base, self.layer, self.name, self.console],
             stdin=subprocess.DEVNULL, stdout=open(self.console, "ab"), stderr=subprocess.STDOUT, start_new_session=True)
         try:
             self.systemd = self.wait("its first process", lambda: self.first_process())
@@ -127,23 +126,27 @@ class Machine:
         place.unlink()
         return done.stdout + done.stderr
 
-    def files(self):
-        """What each of its files is: kind, mode, owner and content."""
-        root = self.root
+    def changes(self):
+        """What of its files is not as in the base: kind, mode, owner and content of each, or that it is gone."""
+        upper = self.layer / "upper"
         found = {}
-        for folder, folders, names in os.walk(root):
-            relative = os.path.relpath(folder, root)
-            if relative == ".":
-                folders[:] = [each for each in folders if each not in MOUNTED]
+        for folder, folders, names in os.walk(upper):
             for name in [*folders, *names]:
-                path = os.path.join(folder, name)
-                found["/" + os.path.relpath(path, root)] = described(path)
+                path = os.path.relpath(os.path.join(folder, name), upper)
+                now, before = described(upper / path), described(self.base / path)
+                if now != before:
+                    found[f"/{path}"] = now
         return found
 
 
 def described(path):
-    """A file in one line, all but its times."""
-    status = os.lstat(path)
+    """A file in one line, all but its times; None where there is none."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+        return None  # the layer's mark over a file of the base that was removed
     about = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid}"
     if stat.S_ISLNK(status.st_mode):
         return f"{about} -> {os.readlink(path)}"
