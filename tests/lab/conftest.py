@@ -97,6 +97,8 @@ child = shared("child", transport="child")
 exabgp5 = shared("five", exabgp="5.0")
 two_tors = shared("two", topology="two-tors")
 three_racks = shared("three", topology="three-racks")
+# As shipped, and so brisk that a VM settles in seconds.
+brisk = shared("brisk", topology="leaf-spine", **BRISK_PACE)
 # Everything that an operator can do against failures: BFD, graceful restart of the switches too, libvirt's hook.
 guarded = shared("guarded", topology="leaf-spine", bfd=True, graceful=True, hook=True, **BRISK_PACE)
 
@@ -138,6 +140,12 @@ def frr_lab(frr_shared):
 def guarded_lab(guarded_shared):
     """The same with BFD, graceful restart and libvirt's hook, and so brisk that a VM settles in seconds."""
     return whole(guarded_shared)
+
+
+@pytest.fixture
+def brisk_lab(brisk_shared):
+    """Two racks behind spines, so brisk that a VM settles in seconds."""
+    return whole(brisk_shared)
 
 
 @pytest.fixture

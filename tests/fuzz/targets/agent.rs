@@ -13,13 +13,12 @@ use std::sync::LazyLock;
 use roamd::config::{Config, Transport};
 use roamd::exabgp::{self, Lines, Order, Report, Settings};
 use roamd::link::{self, Hello, PROTOCOL, ToAgent, ToRelay};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::yield_now;
 
-use crate::{grammar, switch};
+use crate::{grammar, socket, switch};
 
 static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config.example.yaml");
@@ -42,14 +41,14 @@ pub fn run(data: &[u8]) {
     let _ = fs::remove_dir_all(SETTINGS.socket.parent().map_or_else(PathBuf::new, Path::to_path_buf));
 }
 
-async fn anybody(data: &[u8], socket: &Path) {
-    let mut stream = UnixStream::connect(socket).await.unwrap();
+async fn anybody(data: &[u8], path: &Path) {
+    let mut stream = UnixStream::connect(path).await.unwrap();
     let mut rest = data;
     while !rest.is_empty() {
         let end = rest.iter().position(|byte| matches!(byte, 1 | 2)).unwrap_or(rest.len());
         if end > 0 {
             // It may have hung up.
-            let _ = stream.write_all(&rest[..end]).await;
+            let _ = socket::write(&stream, &rest[..end]).await;
         }
         match rest.get(end) {
             Some(1) => {
@@ -57,7 +56,7 @@ async fn anybody(data: &[u8], socket: &Path) {
                     yield_now().await;
                 }
             }
-            Some(_) => stream = UnixStream::connect(socket).await.unwrap(),
+            Some(_) => stream = UnixStream::connect(path).await.unwrap(),
             None => {}
         }
         rest = rest.get(end + 1..).unwrap_or_default();
@@ -67,17 +66,28 @@ async fn anybody(data: &[u8], socket: &Path) {
     }
 }
 
-async fn relay(socket: &Path, told: &mut UnboundedReceiver<Report>) {
-    let mut stream = UnixStream::connect(socket).await.unwrap();
+async fn relay(path: &Path, told: &mut UnboundedReceiver<Report>) {
+    let stream = UnixStream::connect(path).await.unwrap();
     let hello = Hello { protocol: PROTOCOL, pid: 42, epoch: Some("41-1000-boot".to_owned()) };
     let mut says = Vec::new();
     link::encode(&ToAgent::Hello(hello), &mut says);
-    let (mut lines, mut greeted, mut buffer) = (Lines::default(), false, Vec::new());
+    let (mut lines, mut greeted) = (Lines::default(), false);
     loop {
-        stream.write_all(&says).await.unwrap();
+        socket::write(&stream, &says).await.unwrap();
         says.clear();
-        buffer.clear();
-        assert_ne!(stream.read_buf(&mut buffer).await.unwrap(), 0, "a relay is turned away");
+        let buffer = tokio::select! {
+            buffer = socket::read(&stream) => buffer.unwrap(),
+            report = told.recv() => match report.expect("the agent lives") {
+                Report::Ready { epoch, .. } if epoch.as_deref() == Some("41-1000-boot") => return,
+                Report::Gone { .. } | Report::Settled { .. } => panic!("nothing ended, nothing was ordered"),
+                Report::Ready { .. }
+                | Report::InDoubt { .. }
+                | Report::Lost { .. }
+                | Report::Neighbor(_)
+                | Report::Wire(_) => continue,
+            },
+        };
+        assert!(!buffer.is_empty(), "a relay is turned away");
         lines.feed(&buffer, |line| {
             let line = line.expect("no message is longer than a line may be");
             let message: Result<ToRelay, _> = if greeted { link::decode(line) } else { link::first(line) };
@@ -97,18 +107,5 @@ async fn relay(socket: &Path, told: &mut UnboundedReceiver<Report>) {
             }
             greeted = true;
         });
-        while let Ok(report) = told.try_recv() {
-            match report {
-                Report::Ready { epoch, .. } if epoch.as_deref() == Some("41-1000-boot") => return,
-                Report::Gone { .. } | Report::Settled { .. } => {
-                    panic!("nothing ended, nothing was ordered: {report:?}")
-                }
-                Report::Ready { .. }
-                | Report::InDoubt { .. }
-                | Report::Lost { .. }
-                | Report::Neighbor(_)
-                | Report::Wire(_) => {}
-            }
-        }
     }
 }

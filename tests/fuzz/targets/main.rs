@@ -9,6 +9,7 @@ mod grammar;
 mod link;
 mod replies;
 mod requests;
+mod socket;
 mod switch;
 mod xml;
 

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::path::Path;
 use std::process;
 use std::sync::{Arc, LazyLock};
@@ -16,10 +16,11 @@ use roamd::snapshot::{
     ConfigStatus, ExabgpStatus, History, LibvirtStatus, LibvirtTrust, Snapshot, Timestamp, VmView, What,
 };
 use roamd::vm::{Presence, Uuid, VmName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+
+use crate::socket;
 
 const TOKEN: &str = "not-to-be-guessed-2f6c0e9b";
 
@@ -155,12 +156,17 @@ pub fn run(data: &[u8]) {
 
 /// All that is answered, but for what goes on without an end.
 async fn exchange(address: SocketAddr, data: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap().into_std().unwrap();
+    let other = stream.try_clone().unwrap();
+    let stream = TcpStream::from_std(stream).unwrap();
     // The view need not hear all of it.
-    let sent = stream.write_all(data).await;
-    drop((sent, stream.shutdown().await));
+    let sent = socket::write(&stream, data).await;
+    drop((sent, other.shutdown(Shutdown::Write)));
     let mut answer = Vec::new();
-    while let Ok(1..) = stream.read_buf(&mut answer).await {
+    while let Ok(bytes) = socket::read(&stream).await
+        && !bytes.is_empty()
+    {
+        answer.extend(bytes);
         if answer.windows(12).any(|part| part == b"event: hello") {
             break;
         }

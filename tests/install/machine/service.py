@@ -13,11 +13,11 @@ from .base import REPOSITORY
 DEPLOY = REPOSITORY / "deploy"
 UNITS = DEPLOY / "systemd"
 HOST, TOR, PREFIX = "10.82.0.1", "10.82.0.2", "198.51.100.10/32"
-VIRSH = ("virsh", "-q", "-c", "test+unix:///default?socket=/run/libvirt/libvirt-sock")
+VIRSH = ("/usr/bin/virsh", "-q", "-c", "test+unix:///default?socket=/run/libvirt/libvirt-sock")
 
 # `test` is the VM that the test driver has; `spare` is there for what changes.
 CONFIG = """\
-libvirt: {uri: "test+unix:///default"}
+libvirt: {uri: "test+unix:///default?socket=/run/libvirt/libvirt-sock-ro"}
 exabgp: {transport: relay, socket_group: exabgp}
 bgp: {local_as: 65101, allowed_prefixes: [198.51.100.0/24]}
 vms:
@@ -79,6 +79,8 @@ def undrop(machine):
 
 def set_up(machine):
     """Everything but the start of roamd."""
+    # What systemd says of a unit stands with what the unit says.
+    machine.run("systemctl", "log-target", "journal")
     machine.run("useradd", "--system", "--user-group", "--home-dir", "/", "--shell", "/usr/sbin/nologin", "--groups", "exabgp",
                 "roamd")
     for program in binaries():
@@ -100,8 +102,8 @@ def set_up(machine):
     configure(machine)
     machine.run("systemctl", "daemon-reload")
     # The test driver forgets its VMs with its last client.
-    machine.run("systemd-run", "--quiet", "--unit=holder", "--property=StandardInput=null", "sh", "-c",
-                f"tail -f /dev/null | '{"' '".join(VIRSH)}' event --all --loop --timestamp")
+    machine.run("systemd-run", "--quiet", "--unit=holder", "--property=Restart=always", "--property=RestartSec=100ms",
+                *VIRSH, "event", "--event", "lifecycle", "--loop")
     machine.run("systemctl", "start", "bird", "exabgp")
 
 

@@ -82,15 +82,16 @@ def configure(lab, host, vms=None):
 def start(namespaces, lab, host):
     """Starts the agent as a service of its own (transport relay); its process."""
     directory = lab.path / host.name
+    under = lab.under.get(f"roamd {host.name}", ())
     if not lab.options.confined:
-        command = [lab.options.roamd, "run", "--config", directory / "roamd.yaml"]
+        command = [*under, lab.options.roamd, "run", "--config", directory / "roamd.yaml"]
         return namespaces.start(host.name, command, directory / "roamd.log")
     allowed = unit.confinement(lab.options.host_routes)
     (directory / "confinement.json").write_text(json.dumps(allowed.plain()), encoding="utf-8")
     shutil.chown(directory / "run/roamd", ROAMD_ID, ROAMD_ID)
     # It sees neither /tmp nor a home, where the lab and the program may lie.
     binds = [f"{directory}:/run/lab", f"{lab.options.roamd}:/run/lab-bin/roamd"]
-    command = ["unshare", "--mount", "--propagation", "private", "/usr/bin/python3", CONFINE, directory / "confinement.json",
+    command = [*under, "unshare", "--mount", "--propagation", "private", "/usr/bin/python3", CONFINE, directory / "confinement.json",
                *binds, "--", "/run/lab-bin/roamd", "run", "--config", "/run/lab/roamd.yaml"]
     return namespaces.start(host.name, command, directory / "roamd.log")
 

@@ -8,6 +8,8 @@ from .templates import DEPLOY, filled
 from .topology import LabError
 
 VERSIONS = ("4.2", "5.0")
+# Where the relay keeps its ledger: a directory of its own, which a test may fill up.
+LEDGER = "/run/ledger/roamd"
 
 
 def command(version):
@@ -36,9 +38,9 @@ def start(namespaces, lab, host):
     """Starts ExaBGP with roamd as its API process; its process."""
     directory = lab.path / host.name
     (directory / "exabgp.conf").write_text(configuration(lab, host, directory))
+    words = [*lab.under.get(f"exabgp {host.name}", ()), *command(lab.options.exabgp), directory / "exabgp.conf"]
     return namespaces.start(
-        host.name, [*command(lab.options.exabgp), directory / "exabgp.conf"], directory / "exabgp.log",
-        errors=directory / "roamd.log", environment=environment())
+        host.name, words, directory / "exabgp.log", errors=directory / "roamd.log", environment=environment())
 
 
 def configuration(lab, host, directory):
@@ -47,7 +49,7 @@ def configuration(lab, host, directory):
     text = filled(DEPLOY / "exabgp/child.conf.in", {
         "ROAMD": lab.options.roamd, "CONFIG": directory / "roamd.yaml",
     }) if child else filled(DEPLOY / "exabgp/relay.conf.in", {
-        "ROAMD": lab.options.roamd, "SOCKET": "/run/roamd/exabgp.sock", "LEDGER": "/run/roamd/ledger",
+        "ROAMD": lab.options.roamd, "SOCKET": "/run/roamd/exabgp.sock", "LEDGER": LEDGER,
     })
     ends = topology.ends(host.name)
     for end in ends:

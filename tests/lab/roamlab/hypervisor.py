@@ -98,9 +98,10 @@ def install_hook(directory):
     hook.chmod(0o755)
 
 
-def start(namespaces, host, directory):
+def start(namespaces, lab, host):
     """Starts libvirtd and waits until it answers; its process."""
-    pid = namespaces.start(host.name, ["libvirtd", "--listen"], directory / "libvirtd.log")
+    command = [*lab.under.get(f"libvirtd {host.name}", ()), "libvirtd", "--listen"]
+    pid = namespaces.start(host.name, command, lab.path / host.name / "libvirtd.log")
     wait_until(f"libvirtd on {host.name}", lambda: namespaces.run(
         host.name, "virsh", "-q", "-c", "qemu:///system", "list", check=False).returncode == 0, 60, every=0.05)
     return pid
