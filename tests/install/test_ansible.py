@@ -1,5 +1,6 @@
 """deploy/ansible: one configuration for a fleet, judged before it is in place, and in force host by host."""
 
+import re
 import subprocess
 
 import pytest
@@ -8,6 +9,9 @@ import yaml
 from fleet import PLAYBOOK, ROAMD, Fleet, recap
 from machine.machine import Machine
 
+# Both hosts at once, where it does not matter that one comes after the other, or one of them: a run takes a quarter of a minute.
+AT_ONCE = ("-e", "roamd_serial=2")
+ONE = ("--limit", "h1")
 MAP = "test: {service_ips: [198.51.100.10, 198.51.100.11]}\nfar: {service_ips: [198.51.100.20]}\n"
 CHANGED = "test: {service_ips: [198.51.100.10, 198.51.100.12]}\nfar: {service_ips: [198.51.100.20]}\n"
 FAULTY = "test: {service_ips: [198.51.100.300]}\n"
@@ -28,7 +32,7 @@ def rolled_out(host_base, tmp_path_factory):
 
 def first_roll_out(fleet):
     fleet.give(**{"10-web": MAP, "20-db": "db: {service_ips: [198.51.100.30]}\n"})
-    status, said = fleet.roll_out()
+    status, said = fleet.roll_out(*AT_ONCE)
     assert status == 0, said
     return fleet
 
@@ -63,31 +67,31 @@ def test_a_fleet_is_set_up_and_the_second_run_changes_nothing(rolled_out):
         assert "peer-as 65000;" in machine.run("cat", "/etc/exabgp/exabgp.conf").stdout
         # The relay runs, as ExaBGP's user.
         assert machine.run("pgrep", "--uid", "exabgp", "roamd-relay").stdout
-    status, said = rolled_out.roll_out()
+    status, said = rolled_out.roll_out(*AT_ONCE)
     assert status == 0, said
     assert recap(said) == {"h1": (0, 0), "h2": (0, 0)}, said
 
 
-def test_a_dry_run_shows_what_would_change_on_each_host_and_changes_nothing(rolled_out):
+def test_a_dry_run_shows_what_would_change_on_a_host_and_changes_nothing(rolled_out):
     before = rolled_out.files()
     rolled_out.give(**{"10-web": CHANGED, "20-db": "db: {service_ips: [198.51.100.30]}\n"})
-    status, said = rolled_out.roll_out("--check")
+    status, said = rolled_out.roll_out("--check", *ONE)
     assert status == 0, said
-    assert "withdraw 198.51.100.11/32 (test, active)" in said or "withdraw 198.51.100.11/32 (test, arrived)" in said, said
+    assert re.search(r"withdraw 198\.51\.100\.11/32 \(test, (arrived|active)\)", said), said
     assert "announce 198.51.100.12/32" in said, said
     assert rolled_out.files() == before
 
 
 def test_a_change_is_in_force_without_a_restart_and_a_file_that_is_gone_goes(rolled_out):
-    pids = [machine.run("systemctl", "show", "-P", "MainPID", "roamd").stdout for machine in rolled_out.machines.values()]
+    machine = rolled_out.machines["h1"]
+    before = machine.unit("roamd", "MainPID")
     rolled_out.give(**{"10-web": CHANGED})
-    status, said = rolled_out.roll_out()
+    status, said = rolled_out.roll_out(*ONE)
     assert status == 0, said
-    for machine, pid in zip(rolled_out.machines.values(), pids):
-        machine.wait("the new address is announced", lambda machine=machine: "198.51.100.12/32" in announced(machine))
-        assert "198.51.100.11/32" not in announced(machine)
-        assert machine.run("systemctl", "show", "-P", "MainPID", "roamd").stdout == pid
-        assert machine.run("ls", "/etc/roamd/vms.d").stdout.split() == ["10-web.yaml"]
+    machine.wait("the new address is announced", lambda: "198.51.100.12/32" in announced(machine))
+    assert "198.51.100.11/32" not in announced(machine)
+    assert machine.unit("roamd", "MainPID") == before
+    assert machine.run("ls", "/etc/roamd/vms.d").stdout.split() == ["10-web.yaml"]
 
 
 def test_a_faulty_map_is_refused_before_any_file_changes(rolled_out):
@@ -113,10 +117,9 @@ def test_the_roll_out_stops_at_the_first_host_that_keeps_its_old_configuration(r
     finally:
         first.run("rmdir", "/etc/roamd/vms.d/odd.yaml")
     # Begun again it goes on there, although no file is left to change on it.
-    status, said = rolled_out.roll_out()
+    status, said = rolled_out.roll_out(*ONE)
     assert status == 0, said
-    for machine in rolled_out.machines.values():
-        machine.wait("the first address is announced again", lambda machine=machine: "198.51.100.11/32" in announced(machine))
+    first.wait("the first address is announced again", lambda: "198.51.100.11/32" in announced(first))
 
 
 def test_the_roll_out_stops_at_the_first_host_that_is_not_ready(rolled_out):
