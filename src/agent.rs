@@ -20,6 +20,7 @@ mod kernel;
 mod publish;
 mod reload;
 mod reports;
+mod service;
 mod tally;
 mod wire;
 
@@ -196,6 +197,7 @@ impl Agent {
         let now = Instant::now();
         let mut history = History::new(now);
         history.happened(What::Agent { what: Life::Started }, now);
+        let heartbeat = Heartbeat::new(&config, outputs.service.watchdog(), now);
         Self {
             config_status,
             mobility: Mobility::new(Arc::clone(&config), Instant::now()),
@@ -218,7 +220,7 @@ impl Agent {
             changed_at: None,
             causes: BTreeMap::new(),
             doubted_at: BTreeMap::new(),
-            heartbeat: Heartbeat::new(&config, Instant::now()),
+            heartbeat,
             stopping: None,
             gone: None,
             config,
@@ -264,7 +266,7 @@ impl Agent {
         self.apply(effects, None);
     }
 
-    /// Tells the relay that this agent lives, and notices that it did not for longer than others count on it: its host was
+    /// Tells the relay and the service manager that this agent lives, and notices that it did not for longer than others count on it: its host was
     /// frozen, or the process stopped. The relay lowers the routes at that moment too; the agent must not raise them by what
     /// it knew before. (In a suspended machine the clock stands still as well, and nobody notices.)
     fn beat(&mut self) {
@@ -279,7 +281,10 @@ impl Agent {
             self.apply(effects, None);
         }
         if self.heartbeat.beats(now) {
-            self.order(Order::Heartbeat);
+            if self.config.exabgp.transport == Transport::Relay {
+                self.order(Order::Heartbeat);
+            }
+            self.outputs.service.beat(now);
         }
     }
 

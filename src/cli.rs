@@ -1,7 +1,8 @@
 //! The command line: arguments, logging, exit codes, and the wiring of the parts.
 //!
 //! `run.rs` puts the agent together and runs it, `signals.rs` has what signals ask of it, `descriptors.rs` how many files
-//! it may have open; `check.rs` judges a configuration without running anything; `child.rs` keeps a child of ExaBGP alive
+//! it may have open; `reload.rs` has the service read its configuration again and says how that ended; `check.rs` judges
+//! a configuration without running anything; `child.rs` keeps a child of ExaBGP alive
 //! on a bad configuration; `relay.rs` is the other process, which has none, and a program of its own besides. `view.rs`
 //! asks a running agent, as any other client of it. Stdout carries only what was asked for (commands, faults); logs go to
 //! stderr.
@@ -11,6 +12,7 @@ mod child;
 mod descriptors;
 mod logging;
 mod relay;
+mod reload;
 mod run;
 mod signals;
 mod view;
@@ -61,6 +63,8 @@ enum Subcommands {
     Check(check::Arguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema(check::SchemaArguments),
+    /// Have the service read its configuration again, and fail when it refuses it: what systemd runs for a reload
+    Reload(reload::Arguments),
     /// Show this host's VMs and routes; fails when it is not ready
     Status(view::Status),
     /// Say why a VM or an address is announced as it is
@@ -82,6 +86,7 @@ pub fn main() -> ExitCode {
         Subcommands::Run(file) => run::run(&file.config),
         Subcommands::Check(arguments) => check::run(&arguments),
         Subcommands::Schema(arguments) => check::print_schema(&arguments),
+        Subcommands::Reload(arguments) => reload::run(&arguments),
         Subcommands::Status(arguments) => view::status(&arguments),
         Subcommands::Explain(arguments) => view::explain(&arguments),
         Subcommands::Relay(arguments) => relay::replace_or_run(&arguments),

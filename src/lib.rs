@@ -23,6 +23,7 @@
 //! - [`host_routes`]: the shell on the kernel's side: routes and neighbours of the VMs, where they are roamd's.
 //! - [`link`]: what the agent and `roamd-relay` say to each other; [`relay`]: that other process, which ExaBGP runs.
 //! - [`snapshot`]: what is published of the state; [`http`] serves it and knows nothing else.
+//! - [`service`]: what the service manager (systemd) is told of it.
 //!
 //! Invariants: a libvirt event is a hint and a list is the truth; whatever is lost, the next reconcile ends in
 //! the same routes. The core (`mobility`, `plan`, the ExaBGP session) has no runtime, clock or log: time is an
@@ -42,6 +43,7 @@ mod nonblocking;
 pub mod plan;
 pub mod relay;
 pub mod route;
+pub mod service;
 pub mod snapshot;
 mod timer;
 pub mod vm;

@@ -7,12 +7,15 @@ use tokio::sync::{mpsc, watch};
 use crate::config::{Config, Faults};
 use crate::exabgp::{self, Order, ServiceIps};
 use crate::libvirt::{self, Request};
+use crate::service::Service;
 use crate::snapshot::Snapshot;
 
 /// What a signal asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// The configuration was read again (`SIGHUP`).
+    /// The configuration is being read again (`SIGHUP`); a [`Self::Reload`] follows.
+    Reading,
+    /// The configuration was read again.
     Reload(Result<Box<Config>, Faults>),
     /// Stop in order (`SIGTERM`, `SIGINT`).
     Stop,
@@ -43,6 +46,8 @@ pub struct Outputs {
     pub service_ips: ServiceIps,
     /// Where snapshots are published; holds the first one, see [`first_snapshot`](super::first_snapshot).
     pub snapshots: watch::Sender<Arc<Snapshot>>,
+    /// Who is told how the service stands.
+    pub service: Service,
 }
 
 impl std::fmt::Debug for Outputs {

@@ -64,6 +64,7 @@ impl Agent {
         if self.publish_at().is_some_and(|at| at <= Instant::now()) {
             self.publish();
         }
+        self.follow_up_service();
     }
 
     /// Makes history of what was noted.

@@ -31,6 +31,7 @@ impl Agent {
         }
         let errors = told(&self.config_status.errors);
         self.history.happened(What::Config { errors }, Instant::now());
+        self.outputs.service.reloaded();
     }
 
     /// From now on this configuration holds, but for what takes a restart. Only what it changes is touched.

@@ -33,7 +33,7 @@ impl Agent {
                 self.doubt_nics();
             }
             libvirt::Report::Event { connection, event } if connection == self.connection => {
-                debug!(vm = %event.name, uuid = %event.uuid, event = %event.kind, "libvirt event");
+                debug!(vm = %event.name.in_a_log(), uuid = %event.uuid, event = %event.kind, "libvirt event");
                 let effects = self.mobility.event(&event);
                 self.publisher.stale_domain(event.uuid);
                 if effects.look.contains(&event.uuid) {
@@ -225,6 +225,7 @@ impl Agent {
     pub(super) fn command(&mut self, command: Command) {
         self.changed();
         match command {
+            Command::Reading => self.outputs.service.reloading(),
             Command::Reload(read) => self.reload(read),
             Command::Stop => {
                 let on_stop = self.config.exabgp.on_stop;
@@ -237,6 +238,7 @@ impl Agent {
                     self.plan.want(prefixes, Vec::new());
                     self.send();
                 }
+                self.outputs.service.stopping();
             }
         }
     }
@@ -248,8 +250,8 @@ pub(super) fn log(transition: &Transition) {
     let managed = vm.is_some();
     let from = from.map_or("unknown", Presence::name);
     if matches!(cause, Cause::Listed(_)) && from == "unknown" {
-        debug!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
+        debug!(vm = %name.in_a_log(), %uuid, from, %to, %cause, managed, "presence changed");
     } else {
-        info!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
+        info!(vm = %name.in_a_log(), %uuid, from, %to, %cause, managed, "presence changed");
     }
 }

@@ -11,6 +11,7 @@ use crate::exabgp::{self, Audience, Neighbor, NeighborState, ServiceIps, line};
 use crate::libvirt::{self, Answer, Request};
 use crate::plan::{FoundRoute, Outcome, Step};
 use crate::route::{Attributes, NextHop, Rung};
+use crate::service::Service;
 use crate::snapshot::{Snapshot, sample};
 use crate::vm::{Lifecycle, LifecycleKind, Presence, Sighting, VmName, VmState};
 
@@ -46,6 +47,7 @@ impl Rig {
             host_routes: None,
             service_ips: ServiceIps::default(),
             snapshots: snapshots_in,
+            service: Service::default(),
         };
         let agent = Agent::new(config, outputs);
         Self { agent, orders, asked, snapshots, start: Instant::now(), exchange: None }

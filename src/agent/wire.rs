@@ -71,10 +71,10 @@ fn log(change: &Change) {
     match change {
         Change::Began(ConflictView { prefix, vm, neighbor, preference, marked_by, .. }) => {
             let preference = preference.map_or("no mark", |rung| rung.name());
-            warn!(%vm, %prefix, %neighbor, preference, marked_by, "another host announces a VM that executes here");
+            warn!(vm = %vm.in_a_log(), %prefix, %neighbor, preference, marked_by, "another host announces a VM that executes here");
         }
         Change::Ended(ConflictView { prefix, vm, neighbor, .. }) => {
-            info!(%vm, %prefix, %neighbor, "no other host announces the VM to this neighbor any more");
+            info!(vm = %vm.in_a_log(), %prefix, %neighbor, "no other host announces the VM to this neighbor any more");
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::env;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tracing::error;
@@ -15,6 +15,7 @@ use super::{Exit, logging};
 use crate::chain::Chain;
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::relay;
+use crate::service::runtime_directory;
 
 /// The program without libvirt.
 const PROGRAM: &str = "roamd-relay";
@@ -73,14 +74,4 @@ fn beside() -> Option<PathBuf> {
     let asked = Command::new(&program).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
     let answer = asked.ok()?.stdout;
     (answer.trim_ascii() == concat!("roamd-relay ", env!("CARGO_PKG_VERSION")).as_bytes()).then_some(program)
-}
-
-/// What systemd made for the service that this runs in (systemd.exec(5)): the first of its directories.
-fn runtime_directory() -> PathBuf {
-    let directories = env::var_os("RUNTIME_DIRECTORY");
-    let first = directories.as_ref().and_then(|list| env::split_paths(list).next());
-    match first {
-        Some(first) if first.is_absolute() => first,
-        Some(_) | None => Path::new("/run/roamd").to_path_buf(),
-    }
 }

@@ -3,7 +3,6 @@
 //! The agent runs alone on the main thread's runtime. HTTP has a thread and a runtime of its own, so that no
 //! amount of requests stands between a libvirt event and its command.
 
-use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -23,6 +22,7 @@ use crate::exabgp::{self, Settings};
 use crate::host_routes;
 use crate::http::{Server, TokenFile};
 use crate::libvirt;
+use crate::service::Service;
 use crate::snapshot::Snapshot;
 
 /// How many of libvirt's reports may wait for the agent; beyond that events are dropped and a list makes up.
@@ -62,6 +62,7 @@ pub(super) fn run(path: &Path) -> Exit {
         Ok(config) => Arc::new(config),
         Err(faults) => {
             complain(&faults.to_string());
+            Service::from_environment().ends(&format!("The configuration has faults: {faults}"));
             if !child::is_exabgps(path) {
                 return Exit::Configuration;
             }
@@ -94,6 +95,7 @@ pub(super) fn run(path: &Path) -> Exit {
         }
         Ok(Err(start_error)) => {
             error!(error = %Chain(&start_error), "roamd could not start");
+            Service::from_environment().ends(&format!("Could not start: {}", Chain(&start_error)));
             Exit::Failure
         }
         // The panic hook has written what happened.
@@ -143,7 +145,8 @@ fn engine(
             host_routes: host_routes_reports,
         };
         let ask = Box::new(move |request| requests.ask(request));
-        let outputs = Outputs { ask, orders, host_routes, service_ips, snapshots };
+        let service = Service::from_environment();
+        let outputs = Outputs { ask, orders, host_routes, service_ips, snapshots, service };
         Ok(agent::run(Arc::clone(config), inputs, outputs).await)
     });
     drop(stop_http);
@@ -205,8 +208,5 @@ fn serve_http(
 
 /// The host's name as the kernel has it, for `status` and the check of HTTP's `Host` header.
 fn host_name() -> String {
-    match fs::read_to_string("/proc/sys/kernel/hostname") {
-        Ok(name) => name.trim().to_owned(),
-        Err(_) => "localhost".to_owned(),
-    }
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

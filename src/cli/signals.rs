@@ -10,7 +10,6 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tracing::error;
 
 use crate::agent::Command;
 use crate::chain::Chain;
@@ -26,25 +25,22 @@ pub(super) fn commands(path: &Path, token: &Arc<TokenFile>) -> io::Result<mpsc::
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (path, token) = (path.to_owned(), Arc::clone(token));
+    let (file, path, token) = (path.to_owned(), path.to_owned(), Arc::clone(token));
     let mut reading = Reading::new(move || read(&path, &token));
     tokio::spawn(async move {
         loop {
             // Cancel-safe: a signal stays signalled until it is taken, and a reading stays until its end is taken.
             let command = tokio::select! {
+                // First: what was read before it came is no answer to it.
+                biased;
                 _ = hangup.recv() => {
                     reading.ask();
-                    continue;
+                    Command::Reading
                 }
                 _ = terminate.recv() => Command::Stop,
                 _ = interrupt.recv() => Command::Stop,
                 judgement = reading.end() => {
-                    let Some(judgement) = judgement else {
-                        // The panic hook has written what happened.
-                        error!("reading the configuration ended by a panic; the running one is kept");
-                        continue;
-                    };
-                    Command::Reload(judgement)
+                    Command::Reload(judgement.unwrap_or_else(|| Err(panicked(&file))))
                 }
             };
             if commands.send(command).await.is_err() {
@@ -53,6 +49,14 @@ pub(super) fn commands(path: &Path, token: &Arc<TokenFile>) -> io::Result<mpsc::
         }
     });
     Ok(receiver)
+}
+
+/// What a reading that ended by a panic found; the panic hook has written what happened.
+fn panicked(path: &Path) -> Faults {
+    Faults::and(
+        None,
+        Fault::of_file(path, ".", "could not be read to its end: a fault of roamd's".to_owned()),
+    )
 }
 
 /// The configuration, if it has no fault. A good token is in force from here on, whatever the rest is like: it is replaced because

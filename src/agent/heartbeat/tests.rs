@@ -1,6 +1,7 @@
 //! How often the heart beats.
 
 use super::*;
+use crate::config::Transport;
 use crate::link::SILENCE;
 use crate::snapshot::sample;
 
@@ -11,33 +12,28 @@ fn config(transport: Transport, lease: Duration) -> Config {
 }
 
 /// The beats of an agent that is looked at every millisecond, in so much time.
-fn beats(transport: Transport, lease: Duration, time: Duration) -> usize {
+fn beats(lease: Duration, watchdog: Option<Duration>, time: Duration) -> usize {
     let start = Instant::now();
-    let mut heartbeat = Heartbeat::new(&config(transport, lease), start);
+    let mut heartbeat = Heartbeat::new(&config(Transport::Relay, lease), watchdog, start);
     let millis = u64::try_from(time.as_millis()).unwrap();
     (1..=millis).filter(|&millis| heartbeat.beats(start + Duration::from_millis(millis))).count()
 }
 
 #[test]
-fn several_beats_fit_into_the_silence_and_into_any_lease() {
+fn several_beats_fit_into_the_silence_and_into_any_lease_and_watchdog() {
     let hour = Duration::from_secs(3_600);
-    assert_eq!(beats(Transport::Relay, hour, SILENCE), 6);
+    assert_eq!(beats(hour, None, SILENCE), 6);
+    assert_eq!(beats(hour, Some(hour), SILENCE), 6);
     let short = Duration::from_millis(400);
-    assert_eq!(beats(Transport::Relay, short, short), 4);
-}
-
-#[test]
-fn without_a_relay_nobody_waits_for_it() {
-    for transport in [Transport::Child, Transport::Print] {
-        assert_eq!(beats(transport, Duration::from_secs(1), Duration::from_secs(2)), 0, "{transport:?}");
-    }
+    assert_eq!(beats(short, None, short), 4);
+    assert_eq!(beats(hour, Some(short), short), 4);
 }
 
 #[test]
 fn an_agent_that_is_late_by_more_than_a_lease_stood_still_with_any_transport() {
     let (start, lease) = (Instant::now(), Duration::from_secs(60));
     for transport in [Transport::Relay, Transport::Child, Transport::Print] {
-        let mut heartbeat = Heartbeat::new(&config(transport, lease), start);
+        let mut heartbeat = Heartbeat::new(&config(transport, lease), None, start);
         heartbeat.beats(start);
         let due = heartbeat.deadline();
         assert_eq!(heartbeat.stood_still(due), None);

@@ -2,7 +2,9 @@
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +13,9 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 /// Owner and group may connect.
 const MODE: u32 = 0o660;
+
+/// Who may open the lock's file may hold the lock (flock(2)), and no agent would start.
+const LOCK_MODE: u32 = 0o600;
 
 /// How many relays may wait to be accepted: there is one, and those that come after it.
 const BACKLOG: u32 = 16;
@@ -125,8 +130,10 @@ fn identity(file: &Metadata) -> Identity {
 /// Takes the lock beside a socket, which one agent has.
 fn lock(path: &Path) -> Result<File, SocketError> {
     let lock_path = with_suffix(path, ".lock");
-    let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
+    let lock = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&lock_path);
     let lock = lock.map_err(failed("opening", &lock_path))?;
+    // Of an older release, it is anybody's to read.
+    lock.set_permissions(Permissions::from_mode(LOCK_MODE)).map_err(failed("setting the mode of", &lock_path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(fs::TryLockError::WouldBlock) => Err(SocketError::Taken(path.to_path_buf())),

@@ -51,6 +51,8 @@ class Options:
     hook: bool = False
     # roamd sets the kernel's routes to the VMs; else each host has static ones to all of them, wherever they are.
     host_routes: bool = True
+    # Agents that are services of their own run as deploy/systemd/roamd.service has them: as its user, with its rights and filters.
+    confined: bool = True
     # Taps keep 10,000 packets while their guest stands still, as a udev rule would have it, and not the kernel's 1,000.
     long_queues: bool = False
 

@@ -77,6 +77,21 @@ async fn another_agent_that_came_where_the_files_were_removed_keeps_its_socket()
 }
 
 #[tokio::test]
+async fn nobody_else_can_hold_the_lock() {
+    let folder = Folder::new("lock");
+    let path = folder.0.join("exabgp.sock");
+    let lock = with_suffix(&path, ".lock");
+    // What an older release left.
+    fs::write(&lock, "").unwrap();
+    fs::set_permissions(&lock, Permissions::from_mode(0o644)).unwrap();
+    for _ in 0..2 {
+        drop(Socket::bind(&path, None).unwrap());
+        assert_eq!(fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_file(&lock).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn nobody_connects_before_the_socket_has_its_mode() {
     let folder = Folder::new("early");
     let (round, rounds) = (AtomicUsize::new(0), 300);
