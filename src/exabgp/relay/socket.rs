@@ -133,7 +133,8 @@ fn lock(path: &Path) -> Result<File, SocketError> {
     let lock = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&lock_path);
     let lock = lock.map_err(failed("opening", &lock_path))?;
     // Of an older release, it is anybody's to read.
-    lock.set_permissions(Permissions::from_mode(LOCK_MODE)).map_err(failed("setting the mode of", &lock_path))?;
+    lock.set_permissions(Permissions::from_mode(LOCK_MODE))
+        .map_err(failed("setting the mode of", &lock_path))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(fs::TryLockError::WouldBlock) => Err(SocketError::Taken(path.to_path_buf())),
