@@ -132,7 +132,8 @@ class Host:
         self.size, self.uri = size, uri
         directory.mkdir()
         self.vms = {f"vm-{number}": address for number, address in enumerate(addresses(FIRST, size["vms"]))}
-        self.bird, self.agent = Bird(directory), Agent(roamd, directory, uri, {name: [address] for name, address in self.vms.items()})
+        self.bird = Bird(directory)
+        self.agent = Agent(roamd, directory, uri, {name: [address] for name, address in self.vms.items()})
         # The agent's own figures come from its debug lines.
         config = json.loads(self.agent.path.read_text()) | {"log": {"level": "debug", "format": "json"}}
         self.agent.path.write_text(json.dumps(config))
@@ -216,8 +217,8 @@ def tried(roamd, directory, uri, size, slow):
 
 def report(size, results):
     """Prints the table."""
-    print(f"{size['vms']} VMs, {size['changes']} changes, {size['storms']} times {size['storm']} at once, the REST view under full "
-          f"load, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the end\n")
+    print(f"{size['vms']} VMs, {size['changes']} changes, {size['storms']} times {size['storm']} at once, REST under load, "
+          f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the end\n")
     row("", "", ["ExaBGP", "slow"])
 
     def line(title, unit, figure, form="{:.1f}"):
@@ -225,7 +226,8 @@ def report(size, results):
     line("changes as fast as libvirtd takes them", "1/s", lambda each: size["changes"] / each[0], "{:.0f}")
     line("after the last one, until the switch has it all", "s", lambda each: each[1], "{:.2f}")
     for index, rank in enumerate(("p50", "p90", "p99")):
-        line(f"event to bytes written in the storm, {rank}", "ms", lambda each, index=index: percentiles(each[2])[index] / 1000, "{:.2f}")
+        line(f"event to bytes written in the storm, {rank}", "ms",
+             lambda each, index=index: percentiles(each[2])[index] / 1000, "{:.2f}")
     line("the slowest of them", "ms", lambda each: max(each[2]) / 1000)
     for index, part in enumerate(("roamd", "relay", "ExaBGP")):
         line(f"most resident memory of {part}, before", "MiB", lambda each, index=index: each[3][index] / 1024)

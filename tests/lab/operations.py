@@ -1,4 +1,4 @@
-"""What the soak does to a lab, over and over and by chance: each operation brings the VM somewhere, breaks something, or waits."""
+"""What the soak does to a lab, over and over and by chance: each operation moves the VM, breaks something, or waits."""
 
 import time
 from typing import NamedTuple
@@ -141,7 +141,8 @@ def operated(lab, operate, chance):
     with Recording(lab, VM, interval=breaking.INTERVAL) as recording:
         operate(lab, recording, chance)
         converged(lab, lab.where(VM), seconds=breaking.BACK)
-    return done(Bound(), recording.timelines, tuple(dict.fromkeys(text for each in recording.timelines for text in judge(each))))
+    found = tuple(dict.fromkeys(text for timeline in recording.timelines for text in judge(timeline)))
+    return done(Bound(), recording.timelines, found)
 
 
 def broken(lab, cell):
@@ -151,5 +152,8 @@ def broken(lab, cell):
 
 
 def done(bound, timelines, worse):
-    still = max(sum(span.end - span.begin for span in spans(each.executions(), each.ended) if not span.value) for each in timelines)
-    return Done(bound.out + still / 1e9, worse)
+    """An operation's bound, and the time in which the VM stood still by itself."""
+    still = max(sum(span.end - span.begin for span in spans(each.executions(), each.ended) if not span.value)
+                for each in timelines)
+    allowed = bound.out + breaking.SLACK if bound.out else 0
+    return Done(allowed + still / 1e9, worse)

@@ -91,8 +91,8 @@ def start(namespaces, lab, host):
     shutil.chown(directory / "run/roamd", ROAMD_ID, ROAMD_ID)
     # It sees neither /tmp nor a home, where the lab and the program may lie.
     binds = [f"{directory}:/run/lab", f"{lab.options.roamd}:/run/lab-bin/roamd"]
-    command = [*under, "unshare", "--mount", "--propagation", "private", "/usr/bin/python3", CONFINE, directory / "confinement.json",
-               *binds, "--", "/run/lab-bin/roamd", "run", "--config", "/run/lab/roamd.yaml"]
+    command = ["unshare", "--mount", "--propagation", "private", "/usr/bin/python3", CONFINE, directory / "confinement.json",
+               *binds, "--", *under, "/run/lab-bin/roamd", "run", "--config", "/run/lab/roamd.yaml"]
     return namespaces.start(host.name, command, directory / "roamd.log")
 
 

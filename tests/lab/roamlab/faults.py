@@ -4,8 +4,6 @@ A fault is begun and ended on a host, where a recording runs; between the two it
 supervisor starts again what was killed, has nothing to end. What must be so before, as a clock that can be set, is prepared.
 """
 
-from pathlib import Path
-
 from .namespaces import wait_until
 from .topology import LabError
 
@@ -33,7 +31,8 @@ def network(pid):
 def all_of_it():
     if what == "pid":
         return [number]
-    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != number and network(pid) == network(number)]
+    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+    return [pid for pid in pids if pid != number and network(pid) == network(number)]
 def tell(pids, name):
     for pid in pids:
         try:
@@ -48,7 +47,7 @@ while not ended:
     time.sleep(period - still)
 """
 
-# ExaBGP's python runs this first (site(3) of python). libfaketime would not do: under it ExaBGP does not end when it is told to.
+# ExaBGP's python runs this first. libfaketime would not do: under it ExaBGP does not end when it is told to.
 PYTHON_CLOCK = """
 import time
 true = time.time
@@ -58,9 +57,8 @@ def time_with_offset():
 time.time = time_with_offset
 """
 
-# Before a program: its output goes where nothing fits, and whoever writes to any file is killed (RLIMIT_FSIZE).
-NO_DISK = ("prlimit", "--fsize=0:0", "sh", "-c", 'exec "$@" >/dev/full 2>&1', "sh")
-NO_LOG = ("sh", "-c", 'exec "$@" >/dev/full 2>&1', "sh")
+# Before a program: its output goes where nothing fits.
+NO_LOG = ("/bin/sh", "-c", 'exec "$@" >/dev/full 2>&1', "sh")
 
 
 class Part:
@@ -176,23 +174,24 @@ class Slow(Fault):
 
 
 class NoDisk(Fault):
-    """Started again where whatever it writes finds the disk full; `words` go before its program."""
+    """Started again where its log takes nothing; the agent would be killed if it wrote another file (RLIMIT_FSIZE)."""
 
     seconds = None
 
-    def __init__(self, part, words):
-        super().__init__(part)
-        self.words = words
-
     def begin(self, lab, host, recording):
         service = self.part.service(lab, host)
-        lab.under[service] = self.words
+        lab.under[service] = NO_LOG
         try:
             Restarted(self.part).begin(lab, host, recording)
         finally:
             del lab.under[service]
+        if self.part.kind == "roamd":
+            lab.ready(host)
+            limit(lab, self.part.pid(lab, host), "--fsize=0:0")
 
     def end(self, lab, host, recording):
+        if not lab.namespaces.alive(self.part.pid(lab, host)):
+            raise LabError(f"{self.part.name} on {host} has ended, which its full disk is no reason for")
         Restarted(self.part).begin(lab, host, recording)
 
 
@@ -225,14 +224,12 @@ class NoDescriptors(Fault):
         opened = set(map(int, lab.namespaces.run(None, "ls", f"/proc/{self.pid}/fd").stdout.split()))
         limits = lab.namespaces.run(None, "cat", f"/proc/{self.pid}/limits").stdout
         self.limit = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
-        self.set(lab, next(number for number in range(len(opened) + 1) if number not in opened))
-
-    def set(self, lab, limit):
-        lab.namespaces.run(None, "prlimit", "--pid", self.pid, f"--nofile={limit}:")
+        free = next(number for number in range(len(opened) + 1) if number not in opened)
+        limit(lab, self.pid, f"--nofile={free}:")
 
     def end(self, lab, host, recording):
         if lab.namespaces.alive(self.pid):
-            self.set(lab, self.limit)
+            limit(lab, self.pid, f"--nofile={self.limit}:")
 
 
 class ClockStepped(Fault):
@@ -250,7 +247,7 @@ class ClockStepped(Fault):
         self.clock.parent.mkdir(exist_ok=True)
         self.set("+0")
         service = self.part.service(lab, host)
-        lab.under[service] = ("env", *self.words(lab))
+        lab.under[service] = ("/usr/bin/env", *self.words(lab))
         try:
             lab.stop(service)
             lab.restart(service)
@@ -262,10 +259,10 @@ class ClockStepped(Fault):
         if self.part.kind == "exabgp":
             self.clock.with_name("sitecustomize.py").write_text(PYTHON_CLOCK.format(path=str(self.clock)))
             return [f"PYTHONPATH={self.clock.parent}"]
-        # A confined agent sees the host's folder elsewhere.
-        clock = Path("/run/lab/clock/offset") if lab.options.confined and self.part.kind == "roamd" else self.clock
+        # Confined as its unit would have it, the agent sees the host's directory elsewhere, and has no /dev/shm.
+        clock = "/run/lab/clock/offset" if self.part.kind == "roamd" and lab.options.confined else self.clock
         return [f"LD_PRELOAD={LIBFAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
-                "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+                "FAKETIME_DISABLE_SHM=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
 
     def set(self, offset):
         # Whole or not at all: it is read at every look at the clock.
@@ -346,6 +343,12 @@ PARTS = {"agent": Part("agent", "roamd"), "relay": Relay("relay", "relay"), "exa
          "libvirtd": Part("libvirtd", "libvirtd"), "switch": Part("switch", "router"), "host": None}
 
 
+def limit(lab, pid, what):
+    """Limits a process as its own user, which needs no right to do so."""
+    uid, gid = lab.namespaces.run(None, "stat", "-c", "%u %g", f"/proc/{pid}").stdout.split()
+    lab.namespaces.run(None, "setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "prlimit", "--pid", pid, what)
+
+
 def duty(lab, what):
     return lab.namespaces.start(None, ["/usr/bin/python3", "-c", DUTY, *what], lab.path / "lab.log")
 
@@ -359,8 +362,8 @@ def fault(part, what):
     """The fault of this name for a part; what is not here does not apply, see cells.py."""
     of = PARTS[part]
     special = {
-        ("agent", "disk full"): lambda: NoDisk(of, NO_DISK),
-        ("exabgp", "disk full"): lambda: NoDisk(of, NO_LOG),
+        ("agent", "disk full"): lambda: NoDisk(of),
+        ("exabgp", "disk full"): lambda: NoDisk(of),
         ("relay", "disk full"): lambda: NoLedger(of),
         ("agent", "socket removed"): lambda: SocketsRemoved(of),
         ("libvirtd", "socket removed"): lambda: LibvirtSocketsRemoved(of),
