@@ -94,9 +94,12 @@ fn page(command: &Command, date: &str) -> Man {
 /// How it is called, with the names of values, which `clap_mangen` leaves out.
 fn usage(command: &Command) -> String {
     let mut usage = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
-    for argument in command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str())) {
+    for argument in
+        command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+    {
         let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
-        let mut words: Vec<String> = argument.get_long().map(|long| format!("--{long}")).into_iter().collect();
+        let mut words: Vec<String> =
+            argument.get_long().map(|long| format!("--{long}")).into_iter().collect();
         words.extend(value.into_iter().flatten().map(ToString::to_string));
         let words = words.join(" ");
         usage += &if argument.is_required_set() { format!(" {words}") } else { format!(" [{words}]") };

@@ -21,7 +21,7 @@ def test_both_programs_are_below_8_mb(built, tmp_path):
 
 def test_it_depends_on_what_its_programs_are_linked_against(built):
     depends = package.field(built, "Depends")
-    assert re.search(r"\blibvirt0 \(>= [0-9.]+\)", depends) and re.search(r"\blibc6 \(>= [0-9.]+\)", depends), depends
+    assert re.search(r"\blibvirt0 \(>= \d\S+\)", depends) and re.search(r"\blibc6 \(>= \d\S+\)", depends), depends
     assert "exabgp" in package.field(built, "Recommends")
 
 
