@@ -41,6 +41,7 @@ use crate::timer::sleep_until;
 use crate::vm::Uuid;
 pub use channels::{Command, Ended, Inputs, Outputs};
 use clock::Clock;
+pub use clock::{ReadClocks, Reading};
 use conflicts::Offers;
 use health::Health;
 use heartbeat::Heartbeat;
@@ -71,28 +72,22 @@ const PUBLISH_AFTER: Duration = Duration::from_millis(2);
 
 /// Runs until it is asked to stop or ExaBGP is gone.
 pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> Ended {
-    let mut agent = Agent::new(config, outputs);
+    let mut agent = Agent::new(config, outputs, Box::new(Reading::of_the_system));
     loop {
         let deadline = agent.deadline();
         // Cancel-safe: each branch is a channel's recv or a sleep made anew, and none holds half a message. Not in a
         // fixed order: a storm of events must not keep acknowledgements and signals waiting.
         let woken_by = tokio::select! {
-            report = inputs.libvirt.recv() => WokenBy::Libvirt(report),
-            Some(report) = inputs.exabgp.recv() => WokenBy::Exabgp(report),
-            Some(command) = inputs.commands.recv() => WokenBy::Command(command),
-            Some(report) = inputs.host_routes.recv() => WokenBy::Kernel(report),
-            () = sleep_until(deadline) => WokenBy::Time,
+            report = inputs.libvirt.recv() => match report {
+                Some(report) => Input::Libvirt(report),
+                None => return Ended::LibvirtGone,
+            },
+            Some(report) = inputs.exabgp.recv() => Input::Exabgp(report),
+            Some(command) = inputs.commands.recv() => Input::Command(command),
+            Some(report) = inputs.host_routes.recv() => Input::Kernel(report),
+            () = sleep_until(deadline) => Input::Time,
         };
-        // Before anything is believed that waited meanwhile.
-        agent.beat();
-        match woken_by {
-            WokenBy::Libvirt(Some(report)) => agent.libvirt(report),
-            WokenBy::Libvirt(None) => return Ended::LibvirtGone,
-            WokenBy::Exabgp(report) => agent.exabgp(report),
-            WokenBy::Command(command) => agent.command(command),
-            WokenBy::Kernel(report) => agent.kernel(report),
-            WokenBy::Time => agent.tick(),
-        }
+        agent.take(woken_by);
         // The exchange with ExaBGP runs on this thread too: what was ordered is written before anything else.
         tokio::task::yield_now().await;
         for _ in 0..BATCH {
@@ -100,29 +95,29 @@ pub async fn run(config: Arc<Config>, mut inputs: Inputs, outputs: Outputs) -> E
             if event.is_none() && reply.is_none() {
                 break;
             }
-            agent.beat();
-            if let Some(report) = reply {
-                agent.exabgp(report);
-            }
-            if let Some(report) = event {
-                agent.libvirt(report);
+            for input in reply.map(Input::Exabgp).into_iter().chain(event.map(Input::Libvirt)) {
+                agent.take(input);
             }
             tokio::task::yield_now().await;
         }
-        agent.follow_up();
-        agent.beat();
-        if let Some(ended) = agent.ended() {
-            agent.publish();
+        if let Some(ended) = agent.rest() {
             return ended;
         }
     }
 }
 
-enum WokenBy {
-    Libvirt(Option<libvirt::Report>),
+/// What may wake the agent.
+#[derive(Debug)]
+pub enum Input {
+    /// libvirt's.
+    Libvirt(libvirt::Report),
+    /// ExaBGP's.
     Exabgp(exabgp::Report),
+    /// A signal's.
     Command(Command),
+    /// The kernel's.
     Kernel(crate::host_routes::Report),
+    /// [`Agent::deadline`] has come.
     Time,
 }
 
@@ -151,7 +146,8 @@ impl DecidedBy {
     }
 }
 
-struct Agent {
+/// The agent without its task: [`run`] feeds it in real time, a simulation of a fleet on a clock of its own.
+pub struct Agent {
     config: Arc<Config>,
     config_status: ConfigStatus,
     mobility: Mobility,
@@ -189,22 +185,24 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(config: Arc<Config>, outputs: Outputs) -> Self {
+    /// Begins its life; `clocks` is where it reads the time.
+    pub fn new(config: Arc<Config>, outputs: Outputs, clocks: ReadClocks) -> Self {
         // Nothing is behind a printed command that a repeat could cure.
         let repeat = (config.exabgp.transport != Transport::Print).then_some(REPEAT);
         let config_status = outputs.snapshots.borrow().config_status.clone();
         let host_routes_status = Arc::clone(&outputs.snapshots.borrow().host_routes);
-        let now = Instant::now();
+        let clock = Clock::new(clocks);
+        let now = clock.now();
         let mut history = History::new(now);
         history.happened(What::Agent { what: Life::Started }, now);
         let heartbeat = Heartbeat::new(&config, outputs.service.watchdog(), now);
         Self {
             config_status,
-            mobility: Mobility::new(Arc::clone(&config), Instant::now()),
+            mobility: Mobility::new(Arc::clone(&config), now),
             plan: Plan::new(repeat),
             health: Health::new(&config),
             history,
-            clock: Clock::read(),
+            clock,
             publisher: Publisher::new(outputs.snapshots.clone()),
             counting: Counting::new(config.exabgp.transport == Transport::Print),
             offers: Offers::default(),
@@ -216,7 +214,7 @@ impl Agent {
             connected_at: None,
             looks: BTreeSet::new(),
             transitions: Vec::new(),
-            publish_from: Instant::now(),
+            publish_from: now,
             changed_at: None,
             causes: BTreeMap::new(),
             doubted_at: BTreeMap::new(),
@@ -227,7 +225,32 @@ impl Agent {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    /// Takes one message in: decides, and sends the steps that follow.
+    pub fn take(&mut self, input: Input) {
+        // Before anything is believed that waited meanwhile.
+        self.beat();
+        match input {
+            Input::Libvirt(report) => self.libvirt(report),
+            Input::Exabgp(report) => self.exabgp(report),
+            Input::Command(command) => self.command(command),
+            Input::Kernel(report) => self.kernel(report),
+            Input::Time => self.tick(),
+        }
+    }
+
+    /// Does what could wait until the steps were written; says whether that was all.
+    pub fn rest(&mut self) -> Option<Ended> {
+        self.follow_up();
+        self.beat();
+        let ended = self.ended();
+        if ended.is_some() {
+            self.publish();
+        }
+        ended
+    }
+
+    /// When it has something to do if nothing else happens before.
+    pub fn deadline(&self) -> Option<Instant> {
         [
             self.mobility.deadline(),
             self.plan.deadline(),
@@ -249,12 +272,12 @@ impl Agent {
             return Some(Ended::ExabgpGone(reason.clone()));
         }
         let stopping = self.stopping?;
-        (self.is_cleared() || stopping <= Instant::now()).then_some(Ended::Stopped)
+        (self.is_cleared() || stopping <= self.clock.now()).then_some(Ended::Stopped)
     }
 
     fn tick(&mut self) {
         let (was_blind, was_lapsed) = (self.mobility.is_blind(), self.mobility.is_lapsed());
-        let effects = self.mobility.tick(Instant::now());
+        let effects = self.mobility.tick(self.clock.now());
         if self.mobility.is_blind() && !was_blind && !effects.touched.is_empty() {
             let vms = effects.touched.len();
             info!(vms, "libvirt stays away: routes of VMs that have just arrived are lowered to active");
@@ -270,7 +293,7 @@ impl Agent {
     /// frozen, or the process stopped. The relay lowers the routes at that moment too; the agent must not raise them by what
     /// it knew before. (In a suspended machine the clock stands still as well, and nobody notices.)
     fn beat(&mut self) {
-        let now = Instant::now();
+        let now = self.clock.now();
         if let Some(stood) = self.heartbeat.stood_still(now) {
             let millis = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
             warn!(
@@ -311,7 +334,7 @@ impl Agent {
     }
 
     fn changed(&mut self) {
-        self.changed_at.get_or_insert_with(Instant::now);
+        self.changed_at.get_or_insert_with(|| self.clock.now());
     }
 
     fn publish_at(&self) -> Option<Instant> {
@@ -319,7 +342,7 @@ impl Agent {
     }
 
     fn publish(&mut self) {
-        let began = Instant::now();
+        let began = self.clock.now();
         self.changed_at = None;
         self.clock.correct();
         self.record();
@@ -342,7 +365,7 @@ impl Agent {
         self.history.sum_up(&self.clock, began);
         self.history.readiness(&not_ready, &self.clock, began);
         self.publisher.put_out(&state, &self.history, not_ready, changed);
-        let now = Instant::now();
+        let now = self.clock.now();
         self.publish_from = now + PUBLISH.max((now - began) * PUBLISH_REST);
     }
 }

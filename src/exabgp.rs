@@ -43,6 +43,7 @@ use crate::route::{Asn, Mark, NextHop, Prefix, Route, Rung};
 #[cfg(test)]
 pub(crate) use command::{Audience, line};
 pub use lines::Lines;
+pub use relay::{Conversation, welcome};
 pub use reply::Reply;
 pub use service_ips::ServiceIps;
 pub use session::{Effects, Notice, Session};

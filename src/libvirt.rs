@@ -37,6 +37,7 @@ use connection::Connection;
 pub use event_loop::EventLoopError;
 use mailbox::Mailbox;
 use supervisor::Supervisor;
+pub use xml::{XmlError, nics};
 
 /// A fact about libvirt or its VMs, with the connection it was learnt on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -55,6 +55,8 @@ mod event;
 mod migration;
 pub mod nic;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -88,6 +90,13 @@ impl VmName {
     /// The name as libvirt and the configuration spell it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name for a log: what is not plain is quoted and escaped, so that it forges no field and moves no terminal.
+    pub fn in_a_log(&self) -> String {
+        let marks = ['-', '_', '.', '+', '@', ':'];
+        let is_plain = self.0.chars().all(|letter| letter.is_alphanumeric() || marks.contains(&letter));
+        if is_plain && !self.0.is_empty() { self.0.to_string() } else { format!("{self:?}") }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Carrying out what the core asks for: steps to ExaBGP at once, everything else when they are written.
 
-use std::time::Instant;
-
 use tracing::debug;
 
 use super::history::Fact;
@@ -42,7 +40,7 @@ impl Agent {
             self.history.note(Fact::Changed(transition.clone()));
             self.transitions.push(transition);
         }
-        self.note_settled(Instant::now());
+        self.note_settled(self.clock.now());
     }
 
     /// What can wait until the steps are written.
@@ -58,10 +56,10 @@ impl Agent {
         }
         self.record();
         self.judge_offers();
-        if self.history.deadline().is_some_and(|at| at <= Instant::now()) {
+        if self.history.deadline().is_some_and(|at| at <= self.clock.now()) {
             self.changed();
         }
-        if self.publish_at().is_some_and(|at| at <= Instant::now()) {
+        if self.publish_at().is_some_and(|at| at <= self.clock.now()) {
             self.publish();
         }
         self.follow_up_service();
@@ -106,7 +104,7 @@ impl Agent {
 
     /// Sends the steps that may go out now.
     pub(super) fn send(&mut self) {
-        let steps = self.plan.next(Instant::now());
+        let steps = self.plan.next(self.clock.now());
         let done = self.plan.take_done();
         if !done.is_empty() && self.config.exabgp.transport == Transport::Relay {
             self.order(Order::Forget(done));

@@ -27,13 +27,13 @@ impl Agent {
             self.publisher.stale_prefix(prefix);
         }
         self.send();
-        self.note_settled(Instant::now());
+        self.note_settled(self.clock.now());
     }
 
     /// Has the kernel's routes follow a VM.
     pub(super) fn place(&mut self, vm: &VmName) {
         let (Some(host_routes), Some(vm)) = (&mut self.host_routes, self.config.vms.get(vm)) else { return };
-        host_routes.refresh(vm, &self.config, &self.mobility, Instant::now());
+        host_routes.refresh(vm, &self.config, &self.mobility, self.clock.now());
     }
 
     /// Has the kernel's routes go of addresses that are nobody's any more.
@@ -99,7 +99,7 @@ impl Agent {
     /// What can wait until the steps are written.
     pub(super) fn follow_up_host_routes(&mut self) {
         let Some(host_routes) = &mut self.host_routes else { return };
-        host_routes.lower(&self.plan, Instant::now());
+        host_routes.lower(&self.plan, self.clock.now());
         host_routes.flush();
         for uuid in host_routes.take_asks() {
             (self.outputs.ask)(Request::Nics(uuid));

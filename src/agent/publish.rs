@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::clock::Clock;
+use super::clock::{Clock, Reading};
 use super::health::{Health, Lists};
 use super::history::{History, RouteChange};
 use super::host_routes::HostRoutes;
@@ -24,7 +24,7 @@ use crate::vm::{Presence, Uuid, VmName, VmState};
 /// The snapshot of an agent that knows nothing yet.
 pub fn first_snapshot(config: &Arc<Config>, host: &str) -> Snapshot {
     let health = Health::new(config);
-    let now = Clock::read().stamp(Instant::now());
+    let now = Timestamp(Reading::of_the_system().wall);
     Snapshot {
         generation: 0,
         host: host.into(),

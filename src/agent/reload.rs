@@ -2,7 +2,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
 
 use tracing::{info, warn};
 
@@ -30,13 +29,13 @@ impl Agent {
             }
         }
         let errors = told(&self.config_status.errors);
-        self.history.happened(What::Config { errors }, Instant::now());
+        self.history.happened(What::Config { errors }, self.clock.now());
         self.outputs.service.reloaded();
     }
 
     /// From now on this configuration holds, but for what takes a restart. Only what it changes is touched.
     fn reconfigure(&mut self, config: Config) {
-        let now = Instant::now();
+        let now = self.clock.now();
         let (config, waiting) = config.in_place_of(&self.config);
         let config = Arc::new(config);
         let told = self.mobility.reconfigure(Arc::clone(&config));

@@ -33,7 +33,7 @@ impl Agent {
                 self.doubt_nics();
             }
             libvirt::Report::Event { connection, event } if connection == self.connection => {
-                debug!(vm = %event.name, uuid = %event.uuid, event = %event.kind, "libvirt event");
+                debug!(vm = %event.name.in_a_log(), uuid = %event.uuid, event = %event.kind, "libvirt event");
                 let effects = self.mobility.event(&event);
                 self.publisher.stale_domain(event.uuid);
                 if effects.look.contains(&event.uuid) {
@@ -164,7 +164,7 @@ impl Agent {
             }
             exabgp::Report::InDoubt { reason } => {
                 warn!(%reason, "what ExaBGP did is unknown: its table is read again");
-                self.exabgp_lost(reason, Instant::now());
+                self.exabgp_lost(reason, self.clock.now());
             }
             exabgp::Report::Lost { reason, at } => {
                 warn!(%reason, "ExaBGP is not reachable: its routes stay, under the relay's lease");
@@ -182,7 +182,7 @@ impl Agent {
                     self.history.happened(What::Neighbor { address, asn, state }, neighbor.at);
                 }
                 if self.health.neighbor(neighbor, &self.clock) {
-                    self.plan.session_up(Instant::now());
+                    self.plan.session_up(self.clock.now());
                 }
                 self.end_of_rib();
             }
@@ -230,9 +230,10 @@ impl Agent {
             Command::Stop => {
                 let on_stop = self.config.exabgp.on_stop;
                 info!(?on_stop, "stopping");
-                self.history.happened(What::Agent { what: Life::Stopping }, Instant::now());
+                let now = self.clock.now();
+                self.history.happened(What::Agent { what: Life::Stopping }, now);
                 let withdraw = on_stop == OnStop::Withdraw && self.health.exabgp.connected;
-                self.stopping = Some(Instant::now() + if withdraw { STOP } else { Duration::ZERO });
+                self.stopping = Some(now + if withdraw { STOP } else { Duration::ZERO });
                 if withdraw {
                     let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
                     self.plan.want(prefixes, Vec::new());
@@ -250,8 +251,8 @@ pub(super) fn log(transition: &Transition) {
     let managed = vm.is_some();
     let from = from.map_or("unknown", Presence::name);
     if matches!(cause, Cause::Listed(_)) && from == "unknown" {
-        debug!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
+        debug!(vm = %name.in_a_log(), %uuid, from, %to, %cause, managed, "presence changed");
     } else {
-        info!(vm = %name, %uuid, from, %to, %cause, managed, "presence changed");
+        info!(vm = %name.in_a_log(), %uuid, from, %to, %cause, managed, "presence changed");
     }
 }

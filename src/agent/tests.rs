@@ -49,7 +49,7 @@ impl Rig {
             snapshots: snapshots_in,
             service: Service::default(),
         };
-        let agent = Agent::new(config, outputs);
+        let agent = Agent::new(config, outputs, Box::new(Reading::of_the_system));
         Self { agent, orders, asked, snapshots, start: Instant::now(), exchange: None }
     }
 

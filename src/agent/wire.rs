@@ -1,7 +1,6 @@
 //! What the agent makes of UPDATEs: confirmations and contradictions of its own routes, and others' paths.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tracing::{debug, info, warn};
 
@@ -53,12 +52,13 @@ impl Agent {
 
     /// Judges anew what neighbors offer.
     pub(super) fn judge_offers(&mut self) {
-        let changes = self.offers.judge(&self.mobility, &self.clock, Instant::now());
+        let now = self.clock.now();
+        let changes = self.offers.judge(&self.mobility, &self.clock, now);
         if changes.is_empty() {
             return;
         }
         changes.iter().take(LOGGED).for_each(log);
-        self.history.conflicts(&changes, &self.clock, Instant::now());
+        self.history.conflicts(&changes, &self.clock, now);
         if let Some(more) = changes.len().checked_sub(LOGGED).filter(|more| *more > 0) {
             warn!(more, "more VMs that execute here are, or no longer are, announced by other hosts as well");
         }
@@ -71,10 +71,10 @@ fn log(change: &Change) {
     match change {
         Change::Began(ConflictView { prefix, vm, neighbor, preference, marked_by, .. }) => {
             let preference = preference.map_or("no mark", |rung| rung.name());
-            warn!(%vm, %prefix, %neighbor, preference, marked_by, "another host announces a VM that executes here");
+            warn!(vm = %vm.in_a_log(), %prefix, %neighbor, preference, marked_by, "another host announces a VM that executes here");
         }
         Change::Ended(ConflictView { prefix, vm, neighbor, .. }) => {
-            info!(%vm, %prefix, %neighbor, "no other host announces the VM to this neighbor any more");
+            info!(vm = %vm.in_a_log(), %prefix, %neighbor, "no other host announces the VM to this neighbor any more");
         }
     }
 }

@@ -17,7 +17,9 @@ pub(super) fn start(log: Log) {
         LogLevel::Debug => Level::DEBUG,
         LogLevel::Trace => Level::TRACE,
     });
-    let lines = fmt().with_max_level(level).with_target(false).with_writer(stderr);
+    // A line that can't be written, because the disk is full or nobody reads, is lost. Of that the subscriber would tell by
+    // `eprintln!`, which panics where stderr is what fails.
+    let lines = fmt().with_max_level(level).with_target(false).with_writer(stderr).log_internal_errors(false);
     match log.format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),

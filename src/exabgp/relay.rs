@@ -7,26 +7,25 @@
 //! What is about to stand is told to the relay's ledger before the command that makes it so: whatever ends this
 //! process in between, nothing stands that the relay does not know of.
 
+mod conversation;
 mod socket;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
 
 use tokio::io::{Interest, Ready};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, channel};
-use tracing::{debug, info};
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, info, warn};
 
 use super::drive::log;
-use super::lines::Lines;
-use super::reply::Reply;
-use super::session::{Effects, Session};
 use super::{Order, Report, Settings};
-use crate::link::{self, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
+use crate::chain::Chain;
+use crate::link::{self, Hello, ToAgent};
 use crate::nonblocking::is_passing;
-use crate::route::Prefix;
 use crate::timer::sleep_until;
+pub use conversation::{Conversation, welcome};
 use socket::Socket;
 
 /// How long a relay may take to greet.
@@ -34,6 +33,9 @@ const GREETING: Duration = Duration::from_secs(5);
 
 /// How long after its start the agent says that no relay has come.
 const FIRST: Duration = Duration::from_secs(2);
+
+/// How often the agent looks whether its socket is still there.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The longest greeting.
 const LONGEST: usize = 1 << 12;
@@ -53,7 +55,7 @@ pub(super) fn spawn(
     let socket =
         Socket::bind(&settings.socket, settings.socket_group.as_deref()).map_err(io::Error::other)?;
     info!(socket = %settings.socket.display(), "waiting for the relay");
-    let server = Server { settings, reports, link: None, told: None };
+    let server = Server { settings, reports, link: None, told: None, unmended: None };
     tokio::spawn(server.run(socket, orders));
     Ok(())
 }
@@ -73,35 +75,33 @@ struct Server {
     link: Option<Link>,
     /// Why there is no link, as it was reported last.
     told: Option<String>,
+    /// Why the socket, which is gone, can't be put back.
+    unmended: Option<String>,
 }
 
-/// The present relay, and the session with the ExaBGP behind it.
+/// The present relay.
 struct Link {
     stream: UnixStream,
-    lines: Lines,
-    outbox: Outbox,
-    /// Of the commands that wait, up to which line they go.
-    through: u64,
-    session: Session,
-    /// What stands in the relay's ledger.
-    held: BTreeSet<Prefix>,
+    conversation: Conversation,
 }
 
 impl Server {
-    async fn run(mut self, socket: Socket, mut orders: UnboundedReceiver<Order>) {
+    async fn run(mut self, mut socket: Socket, mut orders: UnboundedReceiver<Order>) {
         let (greeters, mut greeted) = channel::<Result<Greeted, String>>(4);
         let mut buffer = vec![0; READ];
         let patience = Instant::now() + FIRST;
         let mut waits = true;
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if !self.apply() {
                 return;
             }
             let deadline = match &self.link {
-                Some(link) => link.session.deadline(),
+                Some(link) => link.conversation.deadline(),
                 None => waits.then_some(patience),
             };
-            // Cancel-safe: readiness, a connection, an order and a greeting stay there until they are taken.
+            // Cancel-safe: readiness, a connection, an order, a greeting and a tick stay there until they are taken.
             tokio::select! {
                 // What ExaBGP has already said comes first: it may settle what an order would wait for.
                 biased;
@@ -121,13 +121,13 @@ impl Server {
                 },
                 accepted = socket.accept() => match accepted {
                     Ok(stream) => {
-                        let lease_ms = link::millis(self.settings.lease);
-                        tokio::spawn(greet(stream, lease_ms, greeters.clone()));
+                        tokio::spawn(greet(stream, self.settings.lease, greeters.clone()));
                     }
                     Err(reason) => self.turn_away(&format!("a connection was refused: {reason}")),
                 },
+                _ = look.tick() => self.look(&mut socket),
                 () = sleep_until(deadline) => if let Some(link) = &mut self.link {
-                    link.session.tick(Instant::now());
+                    link.conversation.tick(Instant::now());
                 } else {
                     waits = false;
                     let socket = self.settings.socket.display();
@@ -146,22 +146,27 @@ impl Server {
 
     fn order(&mut self, order: Order) {
         // Without a relay the agent has heard, or is about to hear, that everything is in doubt.
-        let Some(link) = &mut self.link else { return };
-        match order {
-            Order::Forget(prefixes) => {
-                for prefix in prefixes {
-                    link.held.remove(&prefix);
-                    link::encode(&ToRelay::Forget(prefix), link.outbox.buffer());
+        if let Some(link) = &mut self.link {
+            link.conversation.order(order, Instant::now());
+        }
+    }
+
+    /// Puts the socket back where somebody has removed it; a repeated failure is logged once.
+    fn look(&mut self, socket: &mut Socket) {
+        let path = self.settings.socket.display();
+        match socket.put_back() {
+            Ok(false) => {}
+            Ok(true) => warn!(socket = %path, "somebody had removed the socket; it is there again"),
+            Err(error) => {
+                let error = Chain(&error).to_string();
+                if self.unmended.as_ref() != Some(&error) {
+                    warn!(socket = %path, error, "the socket is gone and can't be put back; a new relay finds nobody");
+                    self.unmended = Some(error);
                 }
-            }
-            Order::Heartbeat => {
-                let lease_ms = link::millis(self.settings.lease);
-                link::encode(&ToRelay::Heartbeat { lease_ms }, link.outbox.buffer());
-            }
-            Order::Do(_) | Order::EndOfRib(_) | Order::Keep(_) => {
-                link.session.order(order, Instant::now());
+                return;
             }
         }
+        self.unmended = None;
     }
 
     /// The newest wins.
@@ -174,15 +179,9 @@ impl Server {
         }
         self.told = None;
         let settings = Settings { epoch, ..self.settings.clone() };
-        let mut link = Link {
-            stream,
-            lines: Lines::default(),
-            outbox: Outbox::default(),
-            through: 0,
-            session: Session::new(settings, Instant::now()),
-            held: BTreeSet::new(),
-        };
-        let understood = link.take(&rest);
+        let now = Instant::now();
+        let mut link = Link { stream, conversation: Conversation::new(settings, now) };
+        let understood = link.conversation.take(&rest, now);
         self.link = Some(link);
         if let Err(reason) = understood {
             self.lose(reason);
@@ -219,25 +218,13 @@ impl Server {
     /// Does what the session asks for; `false` when the agent is gone.
     fn apply(&mut self) -> bool {
         let Some(link) = &mut self.link else { return true };
-        let Effects { keeps, write, through, reports, notices } = link.session.effects();
-        for keep in keeps {
-            link.held.insert(keep.prefix);
-            link::encode(&ToRelay::Keep(keep), link.outbox.buffer());
-        }
-        if !write.is_empty() {
-            link::encode(&ToRelay::Commands(write), link.outbox.buffer());
-            link.through = through;
-        }
+        let (reports, notices) = link.conversation.effects();
         notices.into_iter().for_each(log);
-        let held = &link.held;
-        let heard = reports.into_iter().all(|mut report| {
-            if let Report::Ready { ledger, .. } = &mut report {
-                ledger.extend(held);
-            }
+        let heard = reports.into_iter().all(|report| {
             debug!(?report, "ExaBGP");
             self.reports.send(report).is_ok()
         });
-        if link.outbox.waiting().len() > MAX_WAITING {
+        if link.conversation.to_relay().len() > MAX_WAITING {
             self.lose("the relay does not read".to_owned());
         }
         heard
@@ -251,56 +238,26 @@ impl Link {
                 Ok(0) => return Err("the relay has ended, or ExaBGP with it".to_owned()),
                 Ok(length) => {
                     let bytes = buffer.get(..length).unwrap_or_default();
-                    self.take(bytes)?;
+                    self.conversation.take(bytes, Instant::now())?;
                 }
                 Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(format!("the relay's link is broken: {error}")),
             }
         }
-        if ready.is_writable() && !self.outbox.waiting().is_empty() {
-            match self.stream.try_write(self.outbox.waiting()) {
-                Ok(length) => {
-                    self.outbox.advance(length);
-                    if self.outbox.waiting().is_empty() {
-                        self.session.written(self.through, Instant::now());
-                    }
-                }
+        if ready.is_writable() && !self.conversation.to_relay().is_empty() {
+            match self.stream.try_write(self.conversation.to_relay()) {
+                Ok(length) => self.conversation.wrote_to_relay(length, Instant::now()),
                 Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(format!("the relay's link is broken: {error}")),
             }
-        }
-        Ok(())
-    }
-
-    /// Takes what was read.
-    fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let at = Instant::now();
-        let mut lines = std::mem::take(&mut self.lines);
-        let mut result = Ok(());
-        lines.feed(bytes, |line| {
-            if result.is_ok() {
-                result = self.hear(line.unwrap_or_default(), at);
-            }
-        });
-        self.lines = lines;
-        result
-    }
-
-    fn hear(&mut self, line: &[u8], at: Instant) -> Result<(), String> {
-        match link::decode(line).map_err(|error| error.to_string())? {
-            ToAgent::Line(line) => self.session.reply(Reply::parse(line.as_bytes()), at),
-            ToAgent::Overlong => self.session.reply(Reply::Garbage, at),
-            ToAgent::Skipped => self.session.missed(),
-            ToAgent::Holds(entries) => self.held.extend(entries.iter().map(|held| held.prefix)),
-            ToAgent::Hello(_) => return Err("the relay greeted twice".to_owned()),
         }
         Ok(())
     }
 }
 
 /// Greets a connection; what comes of it goes to `greeters`.
-async fn greet(stream: UnixStream, lease_ms: u64, greeters: Sender<Result<Greeted, String>>) {
-    let greeted = match tokio::time::timeout(GREETING, greeting(stream, lease_ms)).await {
+async fn greet(stream: UnixStream, lease: Duration, greeters: Sender<Result<Greeted, String>>) {
+    let greeted = match tokio::time::timeout(GREETING, greeting(stream, lease)).await {
         Ok(Ok(Some(greeted))) => Ok(greeted),
         // Somebody who only looked whether anybody is here, or was replaced before it could greet.
         Ok(Ok(None)) => return,
@@ -314,13 +271,9 @@ async fn greet(stream: UnixStream, lease_ms: u64, greeters: Sender<Result<Greete
     let _ = greeters.send(greeted).await;
 }
 
-async fn greeting(stream: UnixStream, lease_ms: u64) -> Result<Option<Greeted>, String> {
-    let mut welcome = Vec::new();
-    let silence_ms = Some(link::millis(link::SILENCE));
-    let greeting = Welcome { protocol: PROTOCOL, lease_ms, silence_ms };
-    link::encode(&ToRelay::Welcome(greeting), &mut welcome);
+async fn greeting(stream: UnixStream, lease: Duration) -> Result<Option<Greeted>, String> {
     // The first bytes on a new connection: the kernel's buffer takes them whole.
-    if stream.try_write(&welcome).is_err() {
+    if stream.try_write(&welcome(lease)).is_err() {
         return Ok(None);
     }
     let mut read = Vec::new();
@@ -354,7 +307,7 @@ async fn greeting(stream: UnixStream, lease_ms: u64) -> Result<Option<Greeted>, 
 /// What the link is ready for; never without a link.
 async fn ready(link: Option<&Link>) -> Ready {
     let Some(link) = link else { return std::future::pending().await };
-    let waits = !link.outbox.waiting().is_empty();
+    let waits = !link.conversation.to_relay().is_empty();
     let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
     // An error shows again at the read that follows.
     link.stream.ready(interest).await.unwrap_or(Ready::READABLE)

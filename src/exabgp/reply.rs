@@ -216,6 +216,9 @@ fn json(line: &str) -> Reply {
     if !FOLLOWED.iter().any(|mark| line.contains(mark)) {
         return if line.ends_with('}') { Reply::Event } else { Reply::Garbage };
     }
+    // What comes last there is a neighbor's text, as it came: no JSON where it holds a control character, say.
+    let without_reason = line.split_once(r#", "reason": ""#).map(|(event, _)| format!("{event} }} }}"));
+    let line = without_reason.as_deref().unwrap_or(line);
     let Ok(event) = serde_json::from_str::<Event>(line) else { return Reply::Garbage };
     match (event.kind.as_deref(), event.neighbor) {
         (Some("state"), Some(EventNeighbor { address, asn, state: Some(state) })) => {

@@ -16,12 +16,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::place::{self, Place, Places};
 use super::socket::{Connection, Listener};
 use super::stall::Stall;
+use crate::chain::Chain;
 
 /// What a client may take up.
 #[derive(Debug, Clone)]
@@ -61,6 +62,9 @@ const UNSENT_BYTES: usize = 64 * 1024;
 /// First and longest pause after an accept that failed for want of resources.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// How often it is looked whether the socket is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How long no accept may fail until the trouble is over: while descriptors are short, single ones succeed.
 const CALM: Duration = Duration::from_secs(10);
 
@@ -72,7 +76,7 @@ struct Trouble {
 
 /// Serves until `shutdown`, then lets answers that are under way end.
 pub(super) async fn serve(
-    listener: Listener,
+    mut listener: Listener,
     router: Router,
     limits: &Limits,
     shutdown: impl Future<Output = ()>,
@@ -81,7 +85,7 @@ pub(super) async fn serve(
     let (ending, ended) = watch::channel(());
     tokio::select! {
         // Given up while it waits; what it has accepted is already in `connections`.
-        never = accept_all(&listener, &router, limits, &mut connections, &ended) => match never {},
+        never = accept_all(&mut listener, &router, limits, &mut connections, &ended) => match never {},
         () = shutdown => {}
     }
     drop((listener, ending, ended));
@@ -92,7 +96,7 @@ pub(super) async fn serve(
 }
 
 async fn accept_all(
-    listener: &Listener,
+    listener: &mut Listener,
     router: &Router,
     limits: &Limits,
     connections: &mut JoinSet<()>,
@@ -101,12 +105,18 @@ async fn accept_all(
     let permits = Arc::new(Semaphore::new(limits.connections));
     let places = Arc::new(Places::default());
     let mut trouble: Option<Trouble> = None;
+    let mut look = interval(LOOK);
+    let mut unmended = false;
     loop {
         let accepted = tokio::select! {
-            // Both sides are cancel-safe: an accept that waits has taken nothing, and a task that was joined is
+            // All sides are cancel-safe: an accept that waits has taken nothing, a tick stays, and a task that was joined is
             // forgotten on purpose.
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
+            _ = look.tick() => {
+                unmended = !is_put_back(listener, unmended).await;
+                continue;
+            }
         };
         match accepted {
             Ok(stream) => {
@@ -130,6 +140,23 @@ async fn accept_all(
                 sleep(pause).await;
                 trouble = Some(Trouble { last: Instant::now(), pause });
             }
+        }
+    }
+}
+
+/// Puts a unix socket back where somebody has removed it; whether it is there. A repeated failure is logged once.
+async fn is_put_back(listener: &mut Listener, told: bool) -> bool {
+    match listener.put_back().await {
+        Ok(false) => true,
+        Ok(true) => {
+            warn!("somebody had removed HTTP's socket; it is there again");
+            true
+        }
+        Err(error) => {
+            if !told {
+                warn!(error = %Chain(&error), "HTTP's socket is gone and can't be put back");
+            }
+            false
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) enum Bound {
 pub(super) enum Listener {
     Tcp(TcpListener),
     /// With its file, which goes when the listener goes.
-    Unix(UnixListener, #[expect(dead_code, reason = "held for its Drop")] SocketFile),
+    Unix(UnixListener, SocketFile),
 }
 
 /// A connection of either kind.
@@ -79,6 +79,20 @@ impl Listener {
             }
             Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
         }
+    }
+
+    /// Listens on its path again where somebody has removed or replaced the file; whether that was so. Cancel-safe: it is
+    /// done as a whole after the knock, or not at all.
+    pub(super) async fn put_back(&mut self) -> Result<bool, BindError> {
+        let Self::Unix(_, file) = self else { return Ok(false) };
+        if file.stands() {
+            return Ok(false);
+        }
+        let path = file.path.clone();
+        make_way(&path).await?;
+        let unusable = |source| BindError::Unix { path: path.clone(), source };
+        *self = unix(&path).and_then(Bound::listen).map_err(unusable)?;
+        Ok(true)
     }
 }
 
@@ -129,6 +143,11 @@ impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.into(), identity: identity(path)? })
     }
+
+    /// Whether its path still leads to it.
+    fn stands(&self) -> bool {
+        identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -137,7 +156,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+        if self.stands() {
             // A file that can't be removed is found stale by the next start.
             let _ = fs::remove_file(&self.path);
         }

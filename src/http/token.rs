@@ -5,6 +5,7 @@ mod tests;
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -12,6 +13,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
+use tracing::warn;
 
 use super::BindError;
 
@@ -32,6 +34,9 @@ impl TokenFile {
     /// From now on the token is needed that `path` holds.
     pub(super) fn open(&self, path: &Path) -> Result<(), BindError> {
         self.token.send_replace(Some(Token::read(path)?));
+        if is_open_to_all(path) {
+            warn!(path = %path.display(), "everybody on this host may read the HTTP token: chmod o-r");
+        }
         // A second try to bind has the same path.
         self.path.get_or_init(|| path.into());
         Ok(())
@@ -58,6 +63,11 @@ impl TokenFile {
         file.token.send_replace(Some(Token(token.as_bytes().into())));
         file
     }
+}
+
+/// Whether everybody on this host may read the file, as far as its own mode goes.
+fn is_open_to_all(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
 }
 
 /// The secret that a request must bring. Deliberately without `Debug`.

@@ -2,6 +2,10 @@
 //!
 //! Made and dropped by the supervisor. Every method blocks in C until libvirt answers or the connection ends,
 //! so none is called on the event thread or on the agent's task.
+//!
+//! To libvirt it is up to three connections, one for each thread that asks: where two threads share one, libvirt lets one
+//! wait for the other's answer, and before 10.3 that one may read memory of the other's that is gone (CVE-2024-4418), which
+//! ended this process when a libvirtd that hung went on. They stand and fall together.
 
 use std::ffi::CString;
 use std::sync::Arc;
@@ -25,10 +29,59 @@ pub(super) struct Connection {
     gate: Gate,
     _subscription: Subscription,
     _devices: Vec<Subscription>,
-    _close_watch: CloseWatch,
-    connect: Connect,
+    /// Events come and lists are asked for on this one.
+    lists: Line,
+    looks: Line,
+    nics: Line,
     version: String,
     number: u64,
+}
+
+/// What one thread asks on.
+struct Line {
+    /// libvirt takes one for each connection.
+    _close_watch: Option<CloseWatch>,
+    connect: Connect,
+}
+
+impl Line {
+    /// Takes a connection that has just been opened; its end is told to the mailbox.
+    fn new(connect: Connect, number: u64, mailbox: &Arc<Mailbox>) -> Result<Self, Error> {
+        let lost = Arc::clone(mailbox);
+        let told = move |reason| lost.lose(number, numbers::close_reason(reason));
+        Ok(Self { _close_watch: Some(ffi::watch_close(&connect, told)?), connect })
+    }
+
+    /// The same connection once more.
+    fn share(&self) -> Self {
+        Self { _close_watch: None, connect: self.connect.clone() }
+    }
+}
+
+/// How a URI's driver runs.
+enum Driver {
+    /// In another process, with which the connection speaks.
+    Remote,
+    /// In this one: there is nothing to wait for, and a second connection may be to another host.
+    Inside,
+}
+
+/// Opens a connection and lets libvirt notice when the other end hangs.
+fn dial(settings: &Settings) -> Result<(Connect, Driver), Error> {
+    let open = if settings.read_write { Connect::open } else { Connect::open_read_only };
+    // virt panics at a NUL in the URI.
+    let connect =
+        CString::new(settings.uri.as_str()).map_err(Error::from).and_then(|_| open(Some(&settings.uri)))?;
+    let driver = match connect.set_keep_alive(settings.keep_alive_seconds, settings.keep_alive_count) {
+        Ok(()) => Driver::Remote,
+        Err(error) if ffi::is(&error, sys::VIR_ERR_NO_SUPPORT) => Driver::Inside,
+        Err(error) => {
+            // Lists find the end.
+            tracing::debug!(error = error.message(), "libvirt connection has no keep-alive");
+            Driver::Remote
+        }
+    };
+    Ok((connect, driver))
 }
 
 /// Lets events through between [`Served::open_gate`] and the connection's end.
@@ -54,33 +107,34 @@ impl Connection {
         mailbox: &Arc<Mailbox>,
     ) -> Result<Self, ConnectError> {
         let uri = || settings.uri.clone();
-        let open = if settings.read_write { Connect::open } else { Connect::open_read_only };
-        // virt panics at a NUL in the URI.
-        let connect = CString::new(settings.uri.as_str())
-            .map_err(Error::from)
-            .and_then(|_| open(Some(&settings.uri)))
-            .map_err(|error| ConnectError::Open { uri: uri(), source: Libvirt(error) })?;
-        if let Err(error) = connect.set_keep_alive(settings.keep_alive_seconds, settings.keep_alive_count) {
-            // Drivers inside this process need none; where a remote one has none, lists find the end.
-            tracing::debug!(error = error.message(), "libvirt connection has no keep-alive");
-        }
+        let dial =
+            || dial(settings).map_err(|error| ConnectError::Open { uri: uri(), source: Libvirt(error) });
+        let (connect, driver) = dial()?;
         let version = connect
             .lib_version()
             .map_err(|error| ConnectError::Version { uri: uri(), source: Libvirt(error) })?;
 
-        let lost = Arc::clone(mailbox);
-        let close_watch =
-            ffi::watch_close(&connect, move |reason| lost.lose(number, numbers::close_reason(reason)))
-                .map_err(|error| ConnectError::WatchClose { uri: uri(), source: Libvirt(error) })?;
+        let line = |connect| {
+            Line::new(connect, number, mailbox)
+                .map_err(|error| ConnectError::WatchClose { uri: uri(), source: Libvirt(error) })
+        };
+        let lists = line(connect)?;
+        let another = || match driver {
+            Driver::Remote => dial().and_then(|(connect, _)| line(connect)),
+            Driver::Inside => Ok(lists.share()),
+        };
+        let looks = another()?;
+        let nics = if settings.nics { another()? } else { looks.share() };
+        let connect = &lists.connect;
 
         let gate = Arc::new(AtomicBool::new(false));
         let sink = event_sink(number, Arc::clone(&gate), reports.clone(), Arc::clone(mailbox));
-        let subscription = ffi::subscribe(&connect, sink)
+        let subscription = ffi::subscribe(connect, sink)
             .map_err(|error| ConnectError::Subscribe { uri: uri(), source: Libvirt(error) })?;
 
         let devices = if settings.nics {
             let sink = device_sink(number, Arc::clone(&gate), reports.clone(), Arc::clone(mailbox));
-            device_subscriptions(&connect, &sink)
+            device_subscriptions(connect, &sink)
         } else {
             Vec::new()
         };
@@ -89,8 +143,9 @@ impl Connection {
             gate: Gate(gate),
             _subscription: subscription,
             _devices: devices,
-            _close_watch: close_watch,
-            connect,
+            lists,
+            looks,
+            nics,
             version: numbers::version(version),
             number,
         })
@@ -111,13 +166,13 @@ impl Served for Connection {
     }
 
     fn is_dead(&self) -> bool {
-        matches!(self.connect.is_alive(), Ok(false))
+        [&self.lists, &self.looks, &self.nics].iter().any(|line| matches!(line.connect.is_alive(), Ok(false)))
     }
 
     fn list(&self) -> Result<Vec<Sighting>, ListError> {
-        let domains = match ffi::list_by_stats(&self.connect) {
+        let domains = match ffi::list_by_stats(&self.lists.connect) {
             Err(error) if ffi::is(&error, sys::VIR_ERR_NO_SUPPORT) => {
-                ffi::list_singly(&self.connect).map_err(|error| ListError::Singly(Libvirt(error)))?
+                ffi::list_singly(&self.lists.connect).map_err(|error| ListError::Singly(Libvirt(error)))?
             }
             listed => listed.map_err(|error| ListError::Stats(Libvirt(error)))?,
         };
@@ -127,7 +182,7 @@ impl Served for Connection {
     fn look(&self, uuid: Uuid) -> Result<Sighting, LookError> {
         let ambiguous =
             |state, reason| numbers::state(state, reason) == VmState::Paused(PausedReason::Migration);
-        let (domain, job) = ffi::look(&self.connect, uuid, ambiguous)?;
+        let (domain, job) = ffi::look(&self.looks.connect, uuid, ambiguous)?;
         let role = match job {
             Some(Ok(job)) => numbers::role_of_job(job.kind, job.operation),
             // "migration statistics are available only on the source host"
@@ -141,7 +196,7 @@ impl Served for Connection {
 
     fn nics(&self, uuid: Uuid) -> Result<Vec<Nic>, NicsError> {
         // Without VIR_DOMAIN_XML_SECURE, which a read-only connection is refused.
-        let xml = self.connect.lookup_domain_by_uuid(uuid)?.xml_desc(0)?;
+        let xml = self.nics.connect.lookup_domain_by_uuid(uuid)?.xml_desc(0)?;
         Ok(xml::nics(&xml)?)
     }
 }

@@ -35,15 +35,17 @@ const OTHERS: [&str; 12] = [
 
 /// Why a domain's XML tells nothing of its NICs.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum XmlError {
+pub enum XmlError {
+    /// It is no XML, or more than a domain's can be.
     #[error("reading the domain's XML")]
     Malformed(#[source] roxmltree::Error),
+    /// It is no domain's.
     #[error("the domain's XML has no <devices> in <domain>")]
     NoDevices,
 }
 
 /// The NICs in the order of the definition. One without a MAC address is left out: libvirt gives each one.
-pub(super) fn nics(xml: &str) -> Result<Vec<Nic>, XmlError> {
+pub fn nics(xml: &str) -> Result<Vec<Nic>, XmlError> {
     let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(xml, options).map_err(XmlError::Malformed)?;
     let domain = Some(document.root_element()).filter(|root| root.has_tag_name("domain"));

@@ -1,7 +1,9 @@
 //! The relay's process: ExaBGP's two pipes, the agent's socket and a timer, in one thread.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -135,7 +137,7 @@ impl Shell {
 
     async fn connect(&mut self) {
         // A Unix socket takes a connection at once or refuses it: this does not wait for the agent.
-        match UnixStream::connect(&self.socket).await {
+        match UnixStream::connect(&self.socket).await.and_then(|stream| trusted(stream, &self.socket)) {
             Ok(stream) => {
                 self.unreachable = None;
                 self.link = Link::Up(stream);
@@ -174,6 +176,22 @@ impl Shell {
             self.link = Link::Down(Instant::now() + AGAIN);
         }
     }
+}
+
+/// The same connection, if it leads to an agent: in a folder where anybody may put a socket, only to root's or this user's.
+/// Whoever answers here tells ExaBGP what to announce.
+fn trusted(stream: UnixStream, socket: &Path) -> io::Result<UnixStream> {
+    let folder = socket.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let by_anybody = fs::metadata(folder)?.mode() & 0o002 != 0;
+    let uid = stream.peer_cred()?.uid();
+    if by_anybody && uid != 0 && uid != fs::metadata("/proc/self")?.uid() {
+        let reason = format!(
+            "anybody may put a socket into {}, and uid {uid} has: let only the agent's user write there",
+            folder.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+    }
+    Ok(stream)
 }
 
 /// What the link is ready for; `None`: it is time to connect.

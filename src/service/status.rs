@@ -39,7 +39,7 @@ fn serves(snapshot: &Snapshot) -> String {
     let up = neighbors.iter().filter(|neighbor| neighbor.state == NeighborState::Up).count();
     let mut parts = vec![format!("{} with {}", many(vms, "VM"), many(announced, "route"))];
     if !neighbors.is_empty() {
-        parts.push(format!("{up} of {} up", many(neighbors.len(), "BGP session")));
+        parts.push(format!("{up} of {} BGP sessions up", neighbors.len()));
     }
     // Each change of a VM's route is on its way for a moment.
     let lasting: Vec<&NotReady> =

@@ -135,6 +135,7 @@ class Bird:
             LOOPBACKS="192.0.2.0/24",
             RUNGS_DECIDE="false",
             GRACEFUL_RESTART="aware",
+            MAXIMUM="100000",
         )
         neighbor = filled(
             "bird/host.conf.in",

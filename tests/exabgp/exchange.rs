@@ -98,7 +98,12 @@ impl Exchange {
                     |line: Option<&[u8]>| session.reply(line.map_or(Reply::Garbage, Reply::parse), now);
                 self.lines.feed(&buffer[..length], read);
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            // A wait that is bounded is interrupted by any signal, and by a stop of the machine (signal(7)).
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                ) => {}
             Err(error) => self.session.gone(error.to_string()),
         }
         self.session.tick(Instant::now());
@@ -113,6 +118,8 @@ impl Exchange {
     pub(crate) fn until(&mut self, what: &str, reached: impl Fn(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !reached(self) {
+            let gone = self.reports.iter().find(|report| matches!(report, Report::Gone { .. }));
+            assert!(gone.is_none(), "{gone:?} before {what}{}", logs(&self.folder));
             assert!(
                 Instant::now() < end,
                 "{what} was not reached; {:?} {:?}{}",
@@ -149,12 +156,12 @@ impl Exchange {
             Report::Ready { version, epoch, table, .. } => {
                 Some((version.clone(), epoch.clone(), table.clone()))
             }
+            Report::Gone { reason } => panic!("ExaBGP is gone: {reason}"),
             Report::Settled { .. }
             | Report::InDoubt { .. }
             | Report::Lost { .. }
             | Report::Neighbor(_)
-            | Report::Wire(_)
-            | Report::Gone { .. } => None,
+            | Report::Wire(_) => None,
         })
     }
 
@@ -169,11 +176,8 @@ impl Exchange {
                     Some((*prefix, outcome.clone()))
                 }
                 Report::InDoubt { reason } => panic!("in doubt: {reason}"),
-                Report::Ready { .. }
-                | Report::Neighbor(_)
-                | Report::Wire(_)
-                | Report::Gone { .. }
-                | Report::Lost { .. } => None,
+                Report::Gone { reason } => panic!("ExaBGP is gone: {reason}"),
+                Report::Ready { .. } | Report::Neighbor(_) | Report::Wire(_) | Report::Lost { .. } => None,
             })
         };
         (0..count).map(settled).collect()

@@ -3,6 +3,7 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,8 @@ child = shared("child", transport="child")
 exabgp5 = shared("five", exabgp="5.0")
 two_tors = shared("two", topology="two-tors")
 three_racks = shared("three", topology="three-racks")
+# As shipped, and so brisk that a VM settles in seconds.
+brisk = shared("brisk", topology="leaf-spine", **BRISK_PACE)
 # Everything that an operator can do against failures: BFD, graceful restart of the switches too, libvirt's hook.
 guarded = shared("guarded", topology="leaf-spine", bfd=True, graceful=True, hook=True, **BRISK_PACE)
 
@@ -118,6 +121,15 @@ def twin_lab(twin_shared):
     return whole(twin_shared)
 
 
+@pytest.fixture(params=["twin"])
+def other_rules(request):
+    """Two racks whose rules a test changes; they are changed back."""
+    lab = whole(request.getfixturevalue(f"{request.param}_shared"))
+    options = lab.options
+    yield lab
+    lab.reconfigure(**asdict(options))
+
+
 @pytest.fixture
 def frr_lab(frr_shared):
     """The same with FRR as the switch of each rack."""
@@ -128,6 +140,12 @@ def frr_lab(frr_shared):
 def guarded_lab(guarded_shared):
     """The same with BFD, graceful restart and libvirt's hook, and so brisk that a VM settles in seconds."""
     return whole(guarded_shared)
+
+
+@pytest.fixture
+def brisk_lab(brisk_shared):
+    """Two racks behind spines, so brisk that a VM settles in seconds."""
+    return whole(brisk_shared)
 
 
 @pytest.fixture

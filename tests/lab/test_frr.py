@@ -170,6 +170,6 @@ def test_the_table_lists_all_routes_of_a_prefix_and_which_is_the_best():
 
 
 def test_a_router_and_its_neighbor_in_one_as_are_refused():
-    lab = SimpleNamespace(topology=REFLECTOR, options=SimpleNamespace(rungs_decide=False, graceful=False, bfd=False))
+    lab = SimpleNamespace(topology=REFLECTOR, options=SimpleNamespace(rungs_decide=False, graceful=False, bfd=False, maximum=20000))
     with pytest.raises(LabError, match="tor1 and core are in one AS"):
         frr.configuration(lab, replace(REFLECTOR.node("tor1"), speaker="frr"), "frr.log")

@@ -1,7 +1,5 @@
 """Switches that restart, that are two a rack, or that go by other rules."""
 
-from dataclasses import asdict
-
 import pytest
 
 from roamlab import kernel
@@ -70,14 +68,6 @@ def test_one_of_two_switches_that_is_cut_off_in_the_copy_takes_nothing_along(two
     # While the spine has not heard of it yet, a part of the packets goes to the dead switch. Of that switch nothing is asked.
     own = (f": {cut} ", f"what comes to {cut} ")
     assert found_in(recording, but=own, moment=1_000_000_000) == []
-
-
-@pytest.fixture
-def other_rules(twin_lab):
-    """Two racks whose rules a test changes; they are changed back."""
-    options = twin_lab.options
-    yield twin_lab
-    twin_lab.reconfigure(**asdict(options))
 
 
 def in_a_long_copy(lab):

@@ -16,9 +16,6 @@ from trial import PEERS, SLOWLY, VM, conflicts, converged, found_in, hosts, hurr
 PATIENCE = 3_000_000_000
 # Some hundred probes a second in all, half of them from emulated guests.
 BESIDE = {"interval": 40, "beside": tuple(PEERS.values()), "peers": tuple(PEERS)}
-# Every kind of entry that roamd sets, as somebody might remove it.
-FLUSHED = ("ip route flush proto 82; ip -6 route flush proto 82; ip route flush table 82; ip -6 route flush table 82; "
-           "ip neigh flush dev br0 nud permanent; ip rule del priority 82; ip -6 rule del priority 82")
 
 
 @contextmanager
@@ -86,7 +83,7 @@ def test_host_routes_that_somebody_flushes_while_a_vm_migrates_are_put_back_on_b
         for host, entries in before.items():
             assert len(entries) > len(lab.topology.vm(VM).addresses)
             recording.did(f"all is flushed on {host}")
-            lab.namespaces.run(host, "sh", "-c", FLUSHED)
+            lab.namespaces.run(host, "sh", "-c", kernel.FORGET)
             wait_until(f"all is put back on {host}", lambda host=host, entries=entries: own(lab, host) == entries)
 
 

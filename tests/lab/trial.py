@@ -49,11 +49,11 @@ def preferred(lab, host, vm=VM):
     everywhere(lab, vm, f"{host} is preferred", lambda rungs, best: best == host)
 
 
-def converged(lab, host, vm=VM):
+def converged(lab, host, vm=VM, seconds=30):
     """Waits until every router has a VM's route from this host alone, above standby, and the clients reach the VM."""
     everywhere(lab, vm, f"the route is that of {host} alone",
-               lambda rungs, best: set(rungs) == {host} and rungs[host] in ABOVE_STANDBY and best == host)
-    lab.await_answer(vm)
+               lambda rungs, best: set(rungs) == {host} and rungs[host] in ABOVE_STANDBY and best == host, seconds)
+    lab.await_answer(vm, seconds)
 
 
 def on_rung(lab, host, rung, vm=VM, seconds=30):
@@ -64,9 +64,9 @@ def on_rung(lab, host, rung, vm=VM, seconds=30):
                 switch, prefix)[0].get(host) == rung, seconds)
 
 
-def standing_still(lab, recording, source, target):
+def standing_still(lab, recording, source, target, *options):
     """Begins a migration and halts it where the VM stands still: what is left of its memory goes over a slow link."""
-    migration = lab.migration(VM, source, target, *SLOWLY)
+    migration = lab.migration(VM, source, target, *options, *SLOWLY)
     recording.wait(source, "ITERATION")
     lab.throttle(source, target, "20mbit")
     lab.virsh(source, "migrate-setmaxdowntime", VM, "60000")

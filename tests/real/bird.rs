@@ -63,6 +63,7 @@ impl Bird {
                 ("LOOPBACKS", Network::LOOPBACKS),
                 ("RUNGS_DECIDE", "false"),
                 ("GRACEFUL_RESTART", "aware"),
+                ("MAXIMUM", "20000"),
             ],
         );
         text += &template::filled(

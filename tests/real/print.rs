@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::lab::{Dir, free_port};
-use crate::process::Process;
+use crate::process::{Process, full};
 
 const ROAMD: &str = env!("CARGO_BIN_EXE_roamd");
 
@@ -31,6 +31,23 @@ fn roamd(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(ROAMD).args(arguments).stdin(Stdio::null()).output().expect("roamd starts");
     let text = |bytes| String::from_utf8(bytes).expect("what it says is text");
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Whose writing to any file would end it (`RLIMIT_FSIZE` in setrlimit(2), SIGXFSZ), with a log that takes nothing.
+#[test]
+fn the_agent_writes_no_file_and_goes_on_where_its_log_takes_nothing() {
+    let dir = Dir::new();
+    let config = example(&dir);
+    let log = dir.path().join("roamd.log");
+    let mut agent = Process::start("roamd", Path::new("/usr/bin/prlimit"), &log, |command| {
+        command.args(["--fsize=0:0", ROAMD, "run", "--config"]).arg(&config);
+        command.stdout(Stdio::piped()).stderr(full());
+    });
+    let mut commands = BufReader::new(agent.child().stdout.take().expect("standard output is a pipe"));
+    let mut first = String::new();
+    commands.read_line(&mut first).expect("it writes text");
+    assert!(first.starts_with("announce route "), "{first:?}");
+    assert_eq!(agent.terminate().code(), Some(0));
 }
 
 #[test]

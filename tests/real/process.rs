@@ -18,6 +18,11 @@ pub(crate) struct Process {
     log: PathBuf,
 }
 
+/// What stands for a file on a full disk: every write fails (full(4)).
+pub(crate) fn full() -> File {
+    File::options().write(true).open("/dev/full").expect("Linux has it")
+}
+
 impl Process {
     /// Starts `program`, whose standard output and error are added to the file `log`.
     pub(crate) fn start(

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::lab::Dir;
-use crate::process::Process;
+use crate::process::{Process, full};
 
 const ROAMD: &str = env!("CARGO_BIN_EXE_roamd");
 const RELAY: &str = env!("CARGO_BIN_EXE_roamd-relay");
@@ -86,6 +86,13 @@ fn the_agents_program_relays_by_itself_where_no_relay_of_its_version_stands_besi
         assert_eq!(relay.program(), (alone.display().to_string(), true), "{other:?}");
         relay.end();
     }
+}
+
+#[test]
+fn the_relay_goes_on_where_its_log_takes_nothing() {
+    relays_without_libvirt(Relay::start(&Dir::new(), Path::new(RELAY), |command| {
+        command.stderr(full());
+    }));
 }
 
 #[test]

@@ -2,16 +2,18 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
 
 use crate::agreement::{ACTIVE, ARRIVED, db, web};
 use crate::exabgp::Version;
 use crate::lab::{Lab, Plan, VMS};
-use crate::process::{NOBODY, is_root, signal};
+use crate::process::{NOBODY, Process, is_root, signal};
 use crate::relay::RELAY;
 use crate::{on_each_exabgp, wait};
 
 on_each_exabgp! {
     a_relay_of_another_user_is_let_in_by_its_group_only,
+    a_stranger_in_the_agents_place_commands_nothing,
 }
 
 fn a_relay_of_another_user_is_let_in_by_its_group_only(version: Version) {
@@ -68,4 +70,48 @@ fn a_relay_of_another_user_is_let_in_by_its_group_only(version: Version) {
     lab.agrees_on([&web(ACTIVE)[..], &db(ARRIVED)]);
     assert_eq!(fs::metadata(ledger.join("ledger")).expect("it is kept").uid(), NOBODY);
     lab.another_reconcile_sends_nothing();
+}
+
+/// Says what an agent would, to whoever connects; then waits for the end.
+const STRANGER: &str = r#"
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen()
+while True:
+    connection, _ = listener.accept()
+    print("somebody came", flush=True)
+    connection.sendall(b'{"welcome":{"protocol":1,"lease_ms":60000}}\n'
+                       b'{"commands":"announce route 198.51.100.66/32 next-hop self\\n"}\n')
+    try:
+        while connection.recv(4096): pass
+    except OSError:
+        pass
+"#;
+
+/// Where anybody may put a socket, a user who is quicker than the agent could have ExaBGP announce anything.
+fn a_stranger_in_the_agents_place_commands_nothing(version: Version) {
+    assert!(is_root(), "only root can run a program as another user: run the tests as root");
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web"], config: VMS }, RELAY);
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    let mark = lab.bird.mark();
+    lab.agent().terminate();
+    fs::set_permissions(lab.dir(), Permissions::from_mode(0o1777)).expect("root may");
+    let log = lab.dir().join("stranger.log");
+    let socket = lab.socket();
+    let python = Path::new("/usr/bin/python3");
+    let mut stranger = Process::start_unprivileged("stranger", python, &log, |command| {
+        command.arg("-c").arg(STRANGER).arg(&socket);
+    });
+    wait::until("the relay turns it away, again and again", || {
+        let (came, said) = (fs::read_to_string(&log).unwrap_or_default(), lab.agent_log());
+        let turned_away = said.contains("anybody may put a socket into") && came.lines().count() >= 3;
+        if turned_away { Ok(()) } else { Err(format!("{came}{said}")) }
+    });
+    stranger.kill();
+    fs::set_permissions(lab.dir(), Permissions::from_mode(0o711)).expect("root may");
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    assert_eq!((lab.bird.removed_since(mark), lab.bird.announced_since(mark)), ([].into(), [].into()));
 }

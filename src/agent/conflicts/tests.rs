@@ -14,7 +14,7 @@ fn path(rung: Option<Rung>) -> Path {
 
 /// Judges now, and when a suspect has stood for long enough.
 fn judge(offers: &mut Offers, rung: Option<Rung>) -> Vec<Change> {
-    let (clock, now) = (Clock::read(), Instant::now());
+    let (clock, now) = (Clock::new(Box::new(crate::agent::Reading::of_the_system)), Instant::now());
     let mut at = |now| offers.judge_one(prefix(), (&VmName::new("web"), rung), &clock, now);
     let mut changes = at(now);
     changes.extend(at(now + PATIENCE));
@@ -118,7 +118,8 @@ fn what_may_have_been_taken_back_unseen_is_forgotten() {
 
 #[test]
 fn a_path_that_goes_soon_was_no_conflict() {
-    let (mut offers, clock, now) = (Offers::default(), Clock::read(), Instant::now());
+    let (mut offers, clock, now) =
+        (Offers::default(), Clock::new(Box::new(crate::agent::Reading::of_the_system)), Instant::now());
     let at = |offers: &mut Offers, ms| {
         let web = VmName::new("web");
         offers.judge_one(prefix(), (&web, Some(Rung::Active)), &clock, now + Duration::from_millis(ms))
@@ -145,7 +146,14 @@ fn a_conflict_ends_with_its_vm_and_leaves_no_path_behind_for_its_return() {
     let config = crate::snapshot::sample::config([]);
     let mobility = Mobility::new(config.into(), Instant::now());
     offers.stale(prefix());
-    assert_eq!(ended(&offers.judge(&mobility, &Clock::read(), Instant::now())), [peer(1)]);
+    assert_eq!(
+        ended(&offers.judge(
+            &mobility,
+            &Clock::new(Box::new(crate::agent::Reading::of_the_system)),
+            Instant::now()
+        )),
+        [peer(1)]
+    );
     assert_eq!(offers.view().open, []);
     assert_eq!(judge(&mut offers, Some(Rung::Active)), []);
 }

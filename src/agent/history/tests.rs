@@ -126,7 +126,7 @@ fn readiness_is_told_when_it_turns_and_not_for_each_route_on_its_way() {
 #[test]
 fn a_host_that_starts_with_ten_thousand_routes_tells_them_in_sums() {
     let now = Instant::now();
-    let clock = Clock::read();
+    let clock = Clock::new(Box::new(crate::agent::Reading::of_the_system));
     let mut history = History::new(now);
     for number in 0..10_000_u32 {
         let prefix = std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string();
@@ -186,7 +186,7 @@ fn the_difference_between_two_views_of_a_route() {
 
 #[test]
 fn only_the_last_thousand_migrations_are_shown_and_the_last_of_a_managed_vm_stays_with_it() {
-    let clock = Clock::read();
+    let clock = Clock::new(Box::new(crate::agent::Reading::of_the_system));
     let at = Instant::now();
     let (mut courses, mut migrations) = (Courses::default(), Migrations::default());
     for number in 0..2_500_u32 {

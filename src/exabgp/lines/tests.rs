@@ -34,9 +34,38 @@ fn a_line_without_end_takes_no_more_memory_than_the_longest() {
     }
 }
 
+/// As 4.2.21 wrote it when its neighbor sent a NOTIFICATION with such a text.
+const DOWN: &str = "{ \"exabgp\": \"4.0.1\", \"type\": \"state\", \"neighbor\": { \"address\": { \"local\": \"127.0.0.1\", \
+                    \"peer\": \"127.0.0.2\" }, \"asn\": { \"local\": 65101, \"peer\": 65000 } , \"state\": \"down\", \"reason\": \
+                    \"peer reset, message (notification received (6,1)) error(Cease / ";
+
+#[test]
+fn the_text_of_a_neighbor_makes_no_lines() {
+    let said = format!("{DOWN}\ndone\nerror\n\ndone)\" }} }}\ndone\n");
+    let event = format!("{DOWN} done error  done)\" }} }}");
+    assert_eq!(cut(&[said.as_bytes()]), [Some(event.into_bytes()), Some(b"done".to_vec())]);
+}
+
+#[test]
+fn the_text_of_a_neighbor_ends_at_last() {
+    let said = [DOWN.as_bytes(), &b"\ndone".repeat(Lines::LONGEST_EVENT / 5), b"\ndone\n"].concat();
+    let got = cut(&[&said]);
+    assert!(got[0].as_ref().is_some_and(|event| event.len() >= Lines::LONGEST_EVENT));
+    assert_eq!(got.last(), Some(&Some(b"done".to_vec())));
+}
+
+#[test]
+fn other_json_that_breaks_off_holds_up_nothing() {
+    let cases: [&[u8]; 2] = [b"{ \"type\": \"upd\ndone\n", b"{\ndone\n"];
+    for said in cases {
+        assert_eq!(cut(&[said])[1], Some(b"done".to_vec()));
+    }
+}
+
 proptest! {
     #[test]
-    fn however_bytes_are_cut_the_lines_are_the_same(bytes: Vec<u8>, cuts: Vec<usize>) {
+    fn however_bytes_are_cut_the_lines_are_the_same(event: bool, bytes: Vec<u8>, cuts: Vec<usize>) {
+        let bytes = if event { [DOWN.as_bytes(), &bytes].concat() } else { bytes };
         let mut chunks: Vec<&[u8]> = Vec::new();
         let mut rest = &bytes[..];
         for cut in cuts {

@@ -1,8 +1,10 @@
 //! The agent's socket: where it stands, who may connect, and that no two agents share it.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +13,9 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 /// Owner and group may connect.
 const MODE: u32 = 0o660;
+
+/// Who may open the lock's file may hold the lock (flock(2)), and no agent would start.
+const LOCK_MODE: u32 = 0o600;
 
 /// How many relays may wait to be accepted: there is one, and those that come after it.
 const BACKLOG: u32 = 16;
@@ -23,11 +28,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Socket {
     listener: UnixListener,
     path: PathBuf,
+    file: Identity,
     own_uid: u32,
     group: Option<Group>,
     /// Locked while this agent lives, whatever becomes of the socket's file.
-    _lock: File,
+    lock: File,
 }
+
+/// A file's device and number, which no other file has while this one is open.
+type Identity = (u64, u64);
 
 /// Why the socket can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -45,43 +54,39 @@ pub(super) enum SocketError {
 impl Socket {
     /// Listens on `path`. A socket that a dead agent left there is replaced.
     pub(super) fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
-        let failed = |doing, path: &Path| {
-            let path = path.to_path_buf();
-            move |source| SocketError::File { doing, path, source }
-        };
         let group = group.map(Group::find).transpose()?;
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(failed("making the directory", parent))?;
         }
-        let lock_path = with_suffix(path, ".lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(failed("opening", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(SocketError::Taken(path.to_path_buf())),
-            Err(fs::TryLockError::Error(error)) => return Err(failed("locking", &lock_path)(error)),
-        }
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                return Err(SocketError::NotASocket(path.to_path_buf()));
-            }
-            // Whoever answers there is no agent of this release, which would hold the lock.
-            Ok(_) if StdStream::connect(path).is_ok() => return Err(SocketError::Taken(path.to_path_buf())),
-            Ok(_) => fs::remove_file(path).map_err(failed("removing the stale", path))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("looking at", path)(error)),
-        }
-        let socket = UnixSocket::new_stream().map_err(failed("making", path))?;
-        socket.bind(path).map_err(failed("binding", path))?;
-        // The file has the umask's mode until here, but a socket that does not listen yet refuses everybody.
-        if let Some(group) = &group {
-            chown(path, None, Some(group.gid)).map_err(failed("giving the group", path))?;
-        }
-        fs::set_permissions(path, Permissions::from_mode(MODE))
-            .map_err(failed("setting the mode of", path))?;
-        let listener = socket.listen(BACKLOG).map_err(failed("listening on", path))?;
+        let lock = lock(path)?;
+        let (listener, file) = listen(path, group.as_ref())?;
         let own_uid = fs::metadata("/proc/self").map_err(failed("reading", Path::new("/proc/self")))?.uid();
-        Ok(Self { listener, path: path.to_path_buf(), own_uid, group, _lock: lock })
+        Ok(Self { listener, path: path.to_path_buf(), file, own_uid, group, lock })
+    }
+
+    /// Listens on the path again where somebody has removed or replaced the socket, else a relay that ExaBGP starts anew
+    /// would find nobody; whether that was so. Who is connected stays so.
+    pub(super) fn put_back(&mut self) -> Result<bool, SocketError> {
+        if self.stands() {
+            return Ok(false);
+        }
+        if let Some(parent) = self.path.parent() {
+            fs::create_dir_all(parent).map_err(failed("making the directory", parent))?;
+        }
+        // The lock's file may have gone with the socket's, and another agent may have come.
+        let held = self.lock.metadata().map(|found| identity(&found));
+        let lock_path = with_suffix(&self.path, ".lock");
+        let there = fs::symlink_metadata(&lock_path).map(|found| identity(&found));
+        if held.ok() != there.ok() {
+            self.lock = lock(&self.path)?;
+        }
+        (self.listener, self.file) = listen(&self.path, self.group.as_ref())?;
+        Ok(true)
+    }
+
+    /// Whether the path leads to this socket.
+    fn stands(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.file)
     }
 
     /// The next connection of somebody who may; `Err` says in words who was turned away. Cancel-safe.
@@ -106,9 +111,59 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // A relay finds out either way; this only tidies up.
-        drop(fs::remove_file(&self.path));
+        if self.stands() {
+            // A relay finds out either way; this only tidies up.
+            drop(fs::remove_file(&self.path));
+        }
     }
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SocketError {
+    let path = path.to_path_buf();
+    move |source| SocketError::File { doing, path, source }
+}
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino())
+}
+
+/// Takes the lock beside a socket, which one agent has.
+fn lock(path: &Path) -> Result<File, SocketError> {
+    let lock_path = with_suffix(path, ".lock");
+    let lock = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&lock_path);
+    let lock = lock.map_err(failed("opening", &lock_path))?;
+    // Of an older release, it is anybody's to read.
+    lock.set_permissions(Permissions::from_mode(LOCK_MODE))
+        .map_err(failed("setting the mode of", &lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(SocketError::Taken(path.to_path_buf())),
+        Err(fs::TryLockError::Error(error)) => Err(failed("locking", &lock_path)(error)),
+    }
+}
+
+/// Listens on a path whose lock is held. A socket that a dead agent left there is replaced.
+fn listen(path: &Path, group: Option<&Group>) -> Result<(UnixListener, Identity), SocketError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(SocketError::NotASocket(path.to_path_buf()));
+        }
+        // Whoever answers there is no agent of this release, which would hold the lock.
+        Ok(_) if StdStream::connect(path).is_ok() => return Err(SocketError::Taken(path.to_path_buf())),
+        Ok(_) => fs::remove_file(path).map_err(failed("removing the stale", path))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed("looking at", path)(error)),
+    }
+    let socket = UnixSocket::new_stream().map_err(failed("making", path))?;
+    socket.bind(path).map_err(failed("binding", path))?;
+    // The file has the umask's mode until here, but a socket that does not listen yet refuses everybody.
+    if let Some(group) = group {
+        chown(path, None, Some(group.gid)).map_err(failed("giving the group", path))?;
+    }
+    fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed("setting the mode of", path))?;
+    let listener = socket.listen(BACKLOG).map_err(failed("listening on", path))?;
+    let file = fs::symlink_metadata(path).map_err(failed("looking at", path))?;
+    Ok((listener, identity(&file)))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -1,6 +1,6 @@
 //! The agent's end of the link, with a relay and an ExaBGP that are played here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
 use crate::config::Transport;
-use crate::exabgp::ServiceIps;
-use crate::link::{Held, Keep};
+use crate::exabgp::{Lines, ServiceIps};
+use crate::link::{Held, Keep, PROTOCOL, ToRelay, Welcome};
 use crate::plan::Step;
-use crate::route::{Asn, AttributeOverrides, Ladder, Mark, NextHop, Route, Rung};
+use crate::route::{Asn, AttributeOverrides, Ladder, Mark, NextHop, Prefix, Route, Rung};
 use crate::vm::VmName;
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -134,6 +134,22 @@ fn no_line_of_a_recorded_exchange_is_garbage() {
     }
 }
 
+/// As 4.2.21 writes it: the neighbor's text is in it as it came.
+#[test]
+fn a_session_is_down_whatever_its_neighbor_says_of_it() {
+    for text in ["", "\\ \u{7}", "\u{1b}[2J \\\" \\", "(( done ))", "\\\", \\\"state\\\": \\\"up"] {
+        let event = format!(
+            r#"{{ "type": "state", "neighbor": {{ "address": {{ "local": "10.0.0.2", "peer": "10.0.0.1" }}, "asn": {{ "local": 65101, "peer": 65000 }} , "state": "down", "reason": "peer reset, message (notification received (6,1)) error({text})" }} }}"#
+        );
+        let told = Told {
+            address: "10.0.0.1".parse().unwrap(),
+            numbers: Some((65_000, 65_101)),
+            state: NeighborState::Down,
+        };
+        assert_eq!(parse(&event), Reply::State(told), "{event}");
+    }
+}
+
 #[test]
 fn no_password_of_the_configuration_is_kept() {
     for sample in [SAMPLE_4_2, SAMPLE_5_0] {

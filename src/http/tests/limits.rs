@@ -33,11 +33,10 @@ fn a_client_that_trickles_its_request_is_dropped() {
     let begin = Instant::now();
     loop {
         assert!(begin.elapsed() < PATIENCE, "the connection is still open");
-        match stream.read(&mut [0]) {
-            Ok(0) => break,
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
-            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-            Ok(_) => {}
+        match stream.read_exact(&mut [0]).map_err(|error| error.kind()) {
+            Err(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => break,
+            Err(error) => assert_eq!(error, ErrorKind::WouldBlock),
+            Ok(()) => {}
         }
         if stream.write_all(b"x").is_err() {
             break;
@@ -95,7 +94,7 @@ fn an_answer_that_is_under_way_makes_room_for_nobody() {
     let mut waiting = server.connect();
     waiting.write_all(request("/healthz").as_bytes()).unwrap();
     waiting.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    assert_eq!(waiting.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(waiting.read_exact(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     assert!(rest(&mut slow).ends_with("]}\r\n0\r\n\r\n"), "it comes whole");
     waiting.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(status_of(&rest(&mut waiting)), 200);

@@ -162,6 +162,20 @@ fn a_living_unix_socket_is_left_alone() {
 }
 
 #[test]
+fn a_unix_socket_that_was_removed_is_there_again() {
+    let folder = Folder::new();
+    let path = folder.file("http.sock");
+    let _server = Running::start(&http(Listen::Unix(path.clone())), Limits::default(), sample::host());
+    fs::remove_file(&path).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while UnixStream::connect(&path).is_err() && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    assert_eq!(status_of(&ask_unix(&path, &request("/healthz"))), 200);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+}
+
+#[test]
 fn the_socket_of_a_successor_is_not_removed() {
     let folder = Folder::new();
     let path = folder.file("http.sock");

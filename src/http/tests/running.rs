@@ -98,9 +98,10 @@ pub(super) fn rest(stream: &mut impl Read) -> String {
 
 /// Whether the server has closed the connection, tidily or not, within [`PATIENCE`].
 pub(super) fn is_closed(stream: &mut impl Read) -> bool {
-    match stream.read(&mut [0]) {
-        Ok(read) => read == 0,
-        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    // Unlike `read` it goes on after an interruption, which waits with a limit meet without any signal handler.
+    match stream.read_exact(&mut [0]) {
+        Ok(()) => false,
+        Err(error) => matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset),
     }
 }
 

@@ -36,3 +36,14 @@ fn there_is_exactly_one_authorization() {
     assert!(!admitted(&["Bearer s3cret", "Bearer s3cret"]));
     assert!(!admitted(&["Bearer wrong", "Bearer s3cret"]));
 }
+
+#[test]
+fn a_token_that_everybody_may_read_is_told_from_one_of_a_group() {
+    let path = std::env::temp_dir().join(format!("roamd-token-{}", std::process::id()));
+    fs::write(&path, "s3cret").unwrap();
+    for (mode, expected) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(is_open_to_all(&path), expected, "{mode:o}");
+    }
+    fs::remove_file(&path).unwrap();
+}

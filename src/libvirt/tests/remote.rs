@@ -11,7 +11,7 @@ use super::follower::{Follower, PATIENCE, eventually, settings, uuid};
 use super::place::Place;
 use crate::libvirt::connection::Connection;
 use crate::libvirt::supervisor::Served as _;
-use crate::libvirt::{Answer, Mailbox, Report, Request, event_loop};
+use crate::libvirt::{Answer, Mailbox, NicsAnswer, Report, Request, event_loop};
 use crate::vm::{LifecycleKind, PausedReason, ResumedDetail, SuspendedDetail, Uuid, VmState};
 
 /// A client that changes domains, and keeps the test driver's state alive.
@@ -172,6 +172,41 @@ fn a_libvirtd_that_hangs_while_connected_is_given_up_by_keep_alive_and_found_aga
     assert!(standing >= 2, "{standing}");
     assert_eq!(looked, (standing, Uuid::nil(), Answer::Gone));
     follower.end();
+}
+
+/// With all of them on one connection libvirt 9.0 waited in one thread for another one's answer, beyond any keep-alive, and read
+/// memory that was not there any more when it came (CVE-2024-4418): this process ended with it.
+#[test]
+fn whatever_is_on_its_way_when_libvirtd_hangs_ends_by_keep_alive_and_is_asked_again() {
+    for _ in 0..3 {
+        let mut daemon = Daemon::start();
+        let mut settings = settings(&daemon.uri());
+        (settings.keep_alive_seconds, settings.keep_alive_count) = (1, 2);
+        let mut follower = Follower::start(settings, 8);
+        follower.listed();
+        daemon.hang();
+        for request in [Request::List, Request::Look(Uuid::nil()), Request::Nics(Uuid::nil())] {
+            follower.ask(request);
+        }
+        follower.disconnected();
+        daemon.go_on();
+        let (mut listed, mut looked, mut nics) = (false, false, false);
+        follower.until(|report| {
+            match report {
+                Report::Listed { connection, .. } => listed |= *connection > 1,
+                Report::Looked { answer, .. } => looked |= *answer == Answer::Gone,
+                Report::Nics { answer, .. } => nics |= *answer == NicsAnswer::Gone,
+                // libvirtd 9.0 may crash when it goes on after its clients have left.
+                Report::Disconnected { .. } => daemon.start_again_if_crashed(),
+                Report::Connected { .. }
+                | Report::Event { .. }
+                | Report::Devices { .. }
+                | Report::Overflowed { .. } => {}
+            }
+            (listed && looked && nics).then_some(())
+        });
+        follower.end();
+    }
 }
 
 #[test]

@@ -62,13 +62,15 @@ fn a_start_that_waits_asks_for_time_by_its_beats() {
 
 #[test]
 fn every_change_leads_from_each_phase_to_where_it_should() {
-    let changes: [(&str, fn(&mut Life)); 4] = [
+    use Phase::{Reloading, Serving, Starting, Stopping};
+    type Change = fn(&mut Life);
+
+    let changes: [(&str, Change); 4] = [
         ("ready", Life::ready),
         ("reloading", Life::reloading),
         ("reloaded", Life::reloaded),
         ("stopping", Life::stopping),
     ];
-    use Phase::{Reloading, Serving, Starting, Stopping};
     let table = [
         (Starting, [Serving, Starting, Starting, Stopping]),
         (Serving, [Serving, Reloading, Serving, Stopping]),

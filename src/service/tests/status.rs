@@ -33,7 +33,7 @@ fn a_start_says_what_it_waits_for_and_nothing_else() {
 fn a_service_says_what_it_serves_and_what_is_wrong() {
     assert_eq!(
         serving(|_| ()),
-        "2 VMs with 3 routes; 1 of 1 BGP session up; configuration of 2026-03-01T08:00:00.000Z"
+        "2 VMs with 3 routes; 1 of 1 BGP sessions up; configuration of 2026-03-01T08:00:00.000Z"
     );
     let wrong = serving(|snapshot| {
         snapshot.exabgp.neighbors[0].state = NeighborState::Down;
@@ -44,7 +44,7 @@ fn a_service_says_what_it_serves_and_what_is_wrong() {
     });
     assert_eq!(
         wrong,
-        "2 VMs with 3 routes; 0 of 1 BGP session up; not ready: neighbors: no BGP session is up; the configuration of \
+        "2 VMs with 3 routes; 0 of 1 BGP sessions up; not ready: neighbors: no BGP session is up; the configuration of \
          2026-03-01T08:00:00.000Z is kept, the new one has 2 faults: a.yaml:1:1: x: y: z; takes a restart: log.level, \
          http.listen"
     );

@@ -43,7 +43,7 @@ class Scripted(Roamd):
         directory = self.path / host.name
         hypervisor.prepare(self.namespaces, self.topology, host, directory)
         self.install(host)
-        self.services[f"libvirtd {host.name}"] = hypervisor.start(self.namespaces, host, directory)
+        self.services[f"libvirtd {host.name}"] = hypervisor.start(self.namespaces, self, host)
         self.start_exabgp(host.name)
 
     def install(self, host):
@@ -119,7 +119,7 @@ class Layer2(Lab):
 
     def build_host(self, host):
         hypervisor.prepare(self.namespaces, self.topology, host, self.path / host.name)
-        self.services[f"libvirtd {host.name}"] = hypervisor.start(self.namespaces, host, self.path / host.name)
+        self.services[f"libvirtd {host.name}"] = hypervisor.start(self.namespaces, self, host)
 
     def ready(self, host):
         """There is nothing that could be."""

@@ -14,8 +14,9 @@ MIRROR = "http://deb.debian.org/debian"
 # What every machine has: what boots, what roamd is linked against, and what shows manual pages and completes words.
 SYSTEM = ("systemd", "systemd-sysv", "dbus", "libvirt0", "man-db", "bash-completion", "zsh", "fish")
 # And a KVM host: libvirt with its QEMU driver, its rules of access, and a BGP speaker. BIRD plays the switch beyond the link.
+# Ansible installs packages by python3-apt.
 HOST = ("libvirt-daemon-system", "libvirt-daemon-driver-qemu", "libvirt-clients", "polkitd", "exabgp", "bird2", "iproute2",
-        "curl", "procps")
+        "curl", "procps", "python3-apt")
 
 # Makes the machine no first boot, at which systemd would enable units by its presets.
 MACHINE_ID = "5e4c1b0a9d8f47e2a6c3b1d0f9e8a7c6"

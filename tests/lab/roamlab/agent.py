@@ -2,15 +2,20 @@
 
 import http.client
 import json
+import shutil
 import socket
 import subprocess
+from pathlib import Path
 
+from . import unit
+from .hypervisor import ROAMD_ID
 from .ladder import ORIGIN
 from .place import REPOSITORY
 from .topology import SERVICE_V4, SERVICE_V6, LabError
 from .wires import GATEWAY_MAC, GATEWAY_V4, GATEWAY_V6
 
 TRANSPORTS = ("relay", "child")
+CONFINE = Path(__file__).with_name("confine.py")
 
 CONFIG = """\
 libvirt:
@@ -77,8 +82,18 @@ def configure(lab, host, vms=None):
 def start(namespaces, lab, host):
     """Starts the agent as a service of its own (transport relay); its process."""
     directory = lab.path / host.name
-    return namespaces.start(
-        host.name, [lab.options.roamd, "run", "--config", directory / "roamd.yaml"], directory / "roamd.log")
+    under = lab.under.get(f"roamd {host.name}", ())
+    if not lab.options.confined:
+        command = [*under, lab.options.roamd, "run", "--config", directory / "roamd.yaml"]
+        return namespaces.start(host.name, command, directory / "roamd.log")
+    allowed = unit.confinement(lab.options.host_routes)
+    (directory / "confinement.json").write_text(json.dumps(allowed.plain()), encoding="utf-8")
+    shutil.chown(directory / "run/roamd", ROAMD_ID, ROAMD_ID)
+    # It sees neither /tmp nor a home, where the lab and the program may lie.
+    binds = [f"{directory}:/run/lab", f"{lab.options.roamd}:/run/lab-bin/roamd"]
+    command = ["unshare", "--mount", "--propagation", "private", "/usr/bin/python3", CONFINE, directory / "confinement.json",
+               *binds, "--", *under, "/run/lab-bin/roamd", "run", "--config", "/run/lab/roamd.yaml"]
+    return namespaces.start(host.name, command, directory / "roamd.log")
 
 
 class UnixConnection(http.client.HTTPConnection):

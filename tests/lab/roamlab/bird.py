@@ -46,10 +46,11 @@ def start(namespaces, lab, router, recovers=False):
 def start_bfd(namespaces, lab, host):
     """Starts the daemon that speaks BFD for a host beside ExaBGP; its process."""
     directory = lab.path / host.name
-    ends = lab.topology.ends(host.name)
+    pairs = [pair for end in lab.topology.ends(host.name) for pair in (
+        (end.peer_address, end.address), *([(end.peer_address_v6, end.address_v6)] if lab.topology.session_a_family else []))]
     (directory / "bfd.conf").write_text(filled(DEPLOY / "bird/bfd_host.conf.in", {
         "ROUTER_ID": lab.topology.loopback(host.name),
-        "NEIGHBORS": "\n".join(f"  neighbor {end.peer_address} local {end.address};" for end in ends),
+        "NEIGHBORS": "\n".join(f"  neighbor {there} local {here};" for there, here in pairs),
     }))
     return namespaces.start(
         host.name, [*PROMPTLY, "bird", "-f", "-c", directory / "bfd.conf", "-s", directory / "bfd.sock"], directory / "bfd.log")
@@ -62,6 +63,7 @@ def configuration(lab, router, log):
     text = filled(DEPLOY / "bird/tor.conf.in", {
         "TOR_ADDRESS": lab.topology.loopback(router.name), "LEADS_TO": "", "LOOPBACKS": LOOPBACKS, "SERVICE_V4": SERVICE_V4,
         "SERVICE_V6": SERVICE_V6, "GRACEFUL_RESTART": restart, "RUNGS_DECIDE": "true" if options.rungs_decide else "false",
+        "MAXIMUM": options.maximum,
     })
     if options.bfd:
         text += filled(DEPLOY / "bird/bfd.conf.in", {})

@@ -8,6 +8,8 @@ from .templates import DEPLOY, filled
 from .topology import LabError
 
 VERSIONS = ("4.2", "5.0")
+# Where the relay keeps its ledger: a directory of its own, which a test may fill up.
+LEDGER = "/run/ledger/roamd"
 
 
 def command(version):
@@ -36,9 +38,9 @@ def start(namespaces, lab, host):
     """Starts ExaBGP with roamd as its API process; its process."""
     directory = lab.path / host.name
     (directory / "exabgp.conf").write_text(configuration(lab, host, directory))
+    words = [*lab.under.get(f"exabgp {host.name}", ()), *command(lab.options.exabgp), directory / "exabgp.conf"]
     return namespaces.start(
-        host.name, [*command(lab.options.exabgp), directory / "exabgp.conf"], directory / "exabgp.log",
-        errors=directory / "roamd.log", environment=environment())
+        host.name, words, directory / "exabgp.log", errors=directory / "roamd.log", environment=environment())
 
 
 def configuration(lab, host, directory):
@@ -47,14 +49,15 @@ def configuration(lab, host, directory):
     text = filled(DEPLOY / "exabgp/child.conf.in", {
         "ROAMD": lab.options.roamd, "CONFIG": directory / "roamd.yaml",
     }) if child else filled(DEPLOY / "exabgp/relay.conf.in", {
-        "ROAMD": lab.options.roamd, "SOCKET": "/run/roamd/exabgp.sock", "LEDGER": "/run/roamd/ledger",
+        "ROAMD": lab.options.roamd, "SOCKET": "/run/roamd/exabgp.sock", "LEDGER": LEDGER,
     })
     ends = topology.ends(host.name)
     for end in ends:
         common = {"ROUTER_ID": topology.loopback(host.name), "HOST_AS": host.asn, "TOR_AS": topology.node(end.peer).asn,
                   "GRACEFUL_RESTART": "" if child else GRACEFUL_RESTART.format(lab.options.restart_time)}
         v4 = common | {"TOR_ADDRESS": end.peer_address, "HOST_ADDRESS": end.address, "FAMILIES": "ipv4 unicast; ipv6 unicast;",
-                       "STATIC": f"route {topology.loopback(host.name)}/32 next-hop self;"}
+                       "STATIC": "".join(f"route {prefix} next-hop self; " for prefix in (
+                           f"{topology.loopback(host.name)}/32", *lab.options.strays))}
         v6 = common | {"TOR_ADDRESS": end.peer_address_v6, "HOST_ADDRESS": end.address_v6, "FAMILIES": "ipv6 unicast;",
                        "STATIC": ""}
         sessions = [v4 | {"FAMILIES": "ipv4 unicast;"}, v6] if topology.session_a_family else [v4]

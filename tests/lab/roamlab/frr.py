@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from . import frr_log
 from .ladder import Route, mark
-from .namespaces import wait_until
+from .namespaces import PROMPTLY, wait_until
 from .templates import DEPLOY, filled
 from .topology import FABRIC_V4, FABRIC_V6, LOOPBACKS, SERVICE_V4, SERVICE_V6, Host, LabError, Router
 
@@ -68,8 +68,9 @@ def launch(namespaces, lab, router, daemon, settings):
     """Starts a daemon without a configuration and waits until it takes one; its process."""
     directory = lab.path / router
     options = shlex.split(settings[f"{daemon}_options"])
+    promptly = PROMPTLY if daemon == "bfdd" else ()
     pid = namespaces.start(
-        router, [f"{DAEMONS}/{daemon}", "-f", directory / "empty.conf", *options], directory / f"{daemon}.stderr")
+        router, [*promptly, f"{DAEMONS}/{daemon}", "-f", directory / "empty.conf", *options], directory / f"{daemon}.stderr")
     wait_until(f"{daemon} on {router}", lambda: ask(lab, router, "show version", "-d", daemon))
     return pid
 
@@ -85,7 +86,7 @@ def configuration(lab, router, log):
     graceful = "bgp graceful-restart\n bgp graceful-restart preserve-fw-state" if options.graceful else ""
     both = {"SERVICE_V4": SERVICE_V4, "SERVICE_V6": SERVICE_V6, "LOOPBACKS": LOOPBACKS, "TOR_AS": router.asn, "DECIDES": decides}
     text = filled(DEPLOY / "frr/tor.conf.in", both | {
-        "TOR_ADDRESS": lab.topology.loopback(router.name), "GRACEFUL_RESTART": graceful})
+        "TOR_ADDRESS": lab.topology.loopback(router.name), "GRACEFUL_RESTART": graceful, "MAXIMUM": options.maximum})
     if options.bfd:
         text += filled(DEPLOY / "frr/bfd.conf.in", {"TOR_AS": router.asn})
     text += filled(DEPLOY / "frr/fabric.conf.in", both | {"FABRIC_V4": FABRIC_V4, "FABRIC_V6": FABRIC_V6})
@@ -126,6 +127,11 @@ def established(lab, router, neighbor):
     states = [peer["state"] for family in json.loads(ask(lab, router, "show bgp summary json")).values()
               for address, peer in family["peers"].items() if behind.get(address) == neighbor]
     return bool(states) and all(state == "Established" for state in states)
+
+
+def bfd_up(lab, router):
+    """How many of a router's BFD sessions are up."""
+    return sum(peer["status"] == "up" for peer in json.loads(ask(lab, router, "show bfd peers json")))
 
 
 def routes(lab, router, prefix):

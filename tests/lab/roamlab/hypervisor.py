@@ -23,6 +23,9 @@ PRIVATE = {
     "/var/cache/libvirt": "cache",
 }
 
+# The agent's user and group where the machine has none.
+ROAMD_ID = 64082
+
 DAEMON = {
     "listen_tls": 0,
     "listen_tcp": 1,
@@ -61,11 +64,12 @@ def socket(directory):
 
 
 def accounts():
-    """The machine's users and groups with those that libvirtd insists on, although nothing runs under them here."""
-    lines = {"passwd": "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin", "group": "libvirt-qemu:x:64055:"}
-    for name, line in lines.items():
-        text = Path("/etc", name).read_text()
-        yield name, text if "libvirt-qemu:" in text else f"{text}{line}\n"
+    """The machine's users and groups with the agent's, and with those that libvirtd insists on, although nothing runs under them."""
+    users = {"libvirt-qemu": 64055, "roamd": ROAMD_ID}
+    for name, rest in (("passwd", "::/nonexistent:/usr/sbin/nologin"), ("group", "")):
+        others = [line for line in Path("/etc", name).read_text().splitlines() if line.split(":")[0] not in users]
+        own = [f"{user}:x:{number}:{number if name == 'passwd' else ''}{rest}" for user, number in users.items()]
+        yield name, "\n".join([*others, *own]) + "\n"
 
 
 def prepare(namespaces, topology, host, directory):
@@ -94,9 +98,10 @@ def install_hook(directory):
     hook.chmod(0o755)
 
 
-def start(namespaces, host, directory):
+def start(namespaces, lab, host):
     """Starts libvirtd and waits until it answers; its process."""
-    pid = namespaces.start(host.name, ["libvirtd", "--listen"], directory / "libvirtd.log")
+    command = [*lab.under.get(f"libvirtd {host.name}", ()), "libvirtd", "--listen"]
+    pid = namespaces.start(host.name, command, lab.path / host.name / "libvirtd.log")
     wait_until(f"libvirtd on {host.name}", lambda: namespaces.run(
         host.name, "virsh", "-q", "-c", "qemu:///system", "list", check=False).returncode == 0, 60, every=0.05)
     return pid

@@ -9,6 +9,10 @@ from .clock import nanoseconds
 from .namespaces import PROMPTLY
 from .timeline import MAIN, Forwards, HostRoute
 
+# Removes every kind of entry that roamd sets, as somebody might, or a reboot.
+FORGET = ("ip route flush proto 82; ip -6 route flush proto 82; ip route flush table 82; ip -6 route flush table 82; "
+          "ip neigh flush dev br0 nud permanent; ip rule del priority 82; ip -6 rule del priority 82")
+
 
 def start(namespaces, lab, node):
     """Begins to write down every change of the kernel routes of a router or a host."""

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import signal
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from . import agent, bird, exabgp, frr, hypervisor, image, kernel, place, wires
-from .namespaces import ENVIRONMENT, Namespaces, require, wait_until
+from .migration import Migration
+from .namespaces import Namespaces, require, wait_until
 from .topology import TOPOLOGIES, Client, LabError
 
 VIRSH = ("virsh", "-q", "-c", "qemu:///system")
@@ -48,10 +47,15 @@ class Options:
     rungs_decide: bool = False
     graceful: bool = False
     bfd: bool = False
+    # The most routes of a family that a switch takes from a host, and what each host's ExaBGP announces beside its loopback.
+    maximum: int = 20000
+    strays: tuple = ()
     # libvirt asks roamd's hook before it takes a migration.
     hook: bool = False
     # roamd sets the kernel's routes to the VMs; else each host has static ones to all of them, wherever they are.
     host_routes: bool = True
+    # Agents that are services of their own run as deploy/systemd/roamd.service has them: as its user, with its rights and filters.
+    confined: bool = True
     # Taps keep 10,000 packets while their guest stands still, as a udev rule would have it, and not the kernel's 1,000.
     long_queues: bool = False
 
@@ -66,6 +70,8 @@ class Lab:
         self.namespaces = namespaces
         # "PART NODE", as in "exabgp h1": the process inside the lab.
         self.services = services
+        # What the next start of a service goes through: the words before its program.
+        self.under = {}
 
     @classmethod
     def up(cls, name, options, ends_with_caller=False):
@@ -145,18 +151,23 @@ class Lab:
     def build_host(self, host):
         directory = self.path / host.name
         hypervisor.prepare(self.namespaces, self.topology, host, directory)
-        (directory / "run/roamd").mkdir()
         if self.options.hook:
             hypervisor.install_hook(directory)
         if self.options.long_queues:
             self.namespaces.start(host.name, ["sh", "-c", wires.LONG_QUEUES], self.path / "lab.log")
-        self.start_libvirtd(host.name)
         agent.configure(self, host)
-        self.start_exabgp(host.name)
+        self.start_parts(host.name)
+
+    def start_parts(self, host):
+        """Everything that a host has running, as its init system starts it; /run is empty."""
+        for made in ("roamd", "ledger"):
+            (self.path / host / "run" / made).mkdir()
+        self.start_libvirtd(host)
+        self.start_exabgp(host)
         if self.options.transport == "relay":
-            self.start_agent(host.name)
+            self.start_agent(host)
         if self.options.bfd:
-            self.start_bfd(host.name)
+            self.start_bfd(host)
 
     # ------------------------------------------------------------------------------------------------ parts
 
@@ -167,7 +178,7 @@ class Lab:
         self.services[f"bfd {host}"] = bird.start_bfd(self.namespaces, self, self.topology.node(host))
 
     def start_libvirtd(self, host):
-        self.services[f"libvirtd {host}"] = hypervisor.start(self.namespaces, self.topology.node(host), self.path / host)
+        self.services[f"libvirtd {host}"] = hypervisor.start(self.namespaces, self, self.topology.node(host))
 
     def start_router(self, router, recovers=False):
         self.services[f"router {router}"] = self.speaker(router).start(
@@ -188,6 +199,17 @@ class Lab:
         {"exabgp": self.start_exabgp, "roamd": self.start_agent, "libvirtd": self.start_libvirtd,
          "router": self.start_router, "bfd": self.start_bfd}[part](node)
 
+    def stop(self, service):
+        """Ends a service in order, and waits until it is gone."""
+        self.namespaces.signal(self.services[service], "TERM")
+        wait_until(f"{service} is gone", lambda: not self.namespaces.alive(self.services[service]), 60)
+
+    def relay(self, host):
+        """The process of the relay that ExaBGP on a host runs; None while there is none."""
+        children = self.namespaces.run(
+            None, "cat", "/proc/{0}/task/{0}/children".format(self.services[f"exabgp {host}"]), check=False).stdout.split()
+        return int(children[0]) if children else None
+
     def pause(self, service):
         """A service hangs from now on; `resume` ends that."""
         self.namespaces.signal(self.services[service], "STOP")
@@ -201,6 +223,15 @@ class Lab:
 
     def thaw(self, host):
         self.namespaces.signal_all(host, "CONT")
+
+    def boot(self, host):
+        """A host that lost its power comes back: its links, an empty /run, and its parts."""
+        for found in (self.path / host / "run").iterdir():
+            shutil.rmtree(found) if found.is_dir() else found.unlink()
+        self.links(host, "up")
+        wires.booted(self.namespaces, self.topology, host)
+        kernel.start(self.namespaces, self, host)
+        self.start_parts(host)
 
     def reconfigure(self, **changes):
         """Gives every agent and router other options, and restarts them."""
@@ -232,10 +263,10 @@ class Lab:
         accepted, _ = wait_until(f"roamd on {host} has read its configuration again", read)
         return accepted > before[0]
 
-    def ready(self, host):
+    def ready(self, host, seconds=20):
         """Waits until roamd on a host has everything done."""
         try:
-            wait_until(f"roamd on {host} is ready", lambda: self.rest(host, "/readyz")[0] == 200)
+            wait_until(f"roamd on {host} is ready", lambda: self.rest(host, "/readyz")[0] == 200, seconds)
         except LabError as error:
             log = (self.path / host / "roamd.log").read_text().splitlines()
             raise LabError("\n".join([str(error), "the end of its log:", *log[-5:]])) from None
@@ -275,11 +306,13 @@ class Lab:
 
     def where(self, vm):
         """The host on which a VM is known to libvirt and not shut off, or None."""
-        for host in self.topology.hosts:
-            state = self.virsh(host.name, "domstate", vm, check=False)
-            if state.returncode == 0 and state.stdout.strip() != "shut off":
-                return host.name
-        return None
+        return next((host.name for host in self.topology.hosts if self.state(vm, host.name)), None)
+
+    def state(self, vm, host):
+        """libvirt's word for a VM's state on a host; None where it is not known or shut off."""
+        state = self.virsh(host, "domstate", vm, check=False)
+        word = state.stdout.strip()
+        return word if state.returncode == 0 and word != "shut off" else None
 
     def start(self, vm, host):
         """Starts a VM and waits until it answers."""
@@ -357,39 +390,3 @@ class Lab:
     def unthrottle(self, host):
         uplink = self.topology.ends(host)[0]
         self.namespaces.run(host, "tc", "qdisc", "del", "dev", uplink.peer, "root", check=False)
-
-
-class Migration:
-    """A migration that is under way."""
-
-    def __init__(self, namespaces, source, command):
-        self.process = subprocess.Popen(
-            [*namespaces.enter(source), *command], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True)
-
-    def finish(self, seconds=120):
-        """Waits for the end; virsh's exit status and what it said."""
-        try:
-            said, _ = self.process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise LabError(f"the migration did not end within {seconds} s") from None
-        return self.process.returncode, said.strip()
-
-    def kill(self):
-        """kill -9 of virsh itself, which is a child of nsenter's."""
-        nsenter = self.process.pid
-        [virsh] = Path(f"/proc/{nsenter}/task/{nsenter}/children").read_text().split()
-        os.kill(int(virsh), signal.SIGKILL)
-        self.process.communicate()
-
-    def succeed(self):
-        status, said = self.finish()
-        if status != 0:
-            raise LabError(f"the migration failed: {said}")
-
-    def fail(self):
-        """Waits for the end, which must be a failure; what virsh said."""
-        status, said = self.finish()
-        if status == 0:
-            raise LabError("the migration succeeded")
-        return said

@@ -94,25 +94,26 @@ class Watch:
     def job(self, _, domain, statistics, host):
         self.add(host, domain, "JOB", statistics)
 
-    def hosts(self, vm, *but):
-        """The hosts on which libvirt has a VM, but for those on which its state is one of these."""
-        found = set()
-        for host, connection in self.connections.items():
-            try:
-                if connection.lookupByName(vm).state()[0] not in but:
-                    found.add(host)
-            except libvirt.libvirtError as error:
-                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-                    raise
-        return frozenset(found)
+    def state(self, vm, host):
+        """libvirt's state of a VM on a host; None where it is not known."""
+        try:
+            return self.connections[host].lookupByName(vm).state()[0]
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+            return None
+
+    def executes(self, vm, host):
+        """Whether a VM executes on a host."""
+        return self.state(vm, host) in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
 
     def executing(self, vm):
         """The hosts on which a VM executes."""
-        return self.existing(vm) - self.hosts(vm, libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
+        return frozenset(host for host in self.connections if self.executes(vm, host))
 
     def existing(self, vm):
         """The hosts on which a VM is, executing or not."""
-        return self.hosts(vm, libvirt.VIR_DOMAIN_SHUTOFF)
+        return frozenset(host for host in self.connections if self.state(vm, host) not in (None, libvirt.VIR_DOMAIN_SHUTOFF))
 
     def close(self):
         for connection in self.connections.values():
@@ -178,6 +179,17 @@ class Recording:
     def saw(self, host, event, detail, vm=None):
         """Notes what libvirt can't tell, because its daemon is away."""
         self.watch.entries.append(Lifecycle(time.time_ns(), host, vm or self.vms[0].name, event, detail))
+
+    def follow(self, host):
+        """Follows a host anew after its libvirtd was away, and notes what it could not tell of meanwhile."""
+        try:
+            self.watch.connect(host)
+            for vm in self.vms:
+                executes = self.watch.executes(vm.name, host)
+                if executes != (host in self.executions_so_far(vm.name)):
+                    self.saw(host, *(("RESUMED", "UNPAUSED") if executes else ("STOPPED", "FAILED")), vm.name)
+        except libvirt.libvirtError as error:
+            raise LabError(f"libvirtd on {host}: {error}") from error
 
     def wait(self, host, event, detail=None, seconds=60, count=1, vm=None):
         """Waits until libvirt has told of an event of a VM's (the first one's) for the count-th time; the entry."""
@@ -245,6 +257,12 @@ class Recording:
             Timeline(vm.name, prefix, topology, self.began, ended, self.executing[vm.name], self.existing[vm.name], entries,
                      {prober: probes[prober, prefix] for prober in (*self.nodes, *self.peers)})
             for vm in self.vms for prefix in vm.addresses]
+
+    def executions_so_far(self, vm):
+        """The hosts on which a VM executes, by what libvirt has told."""
+        told = sorted(self.watch.entries, key=lambda entry: entry.at)
+        return Timeline(vm, None, self.lab.topology, self.began, time.time_ns(), self.executing[vm], self.existing[vm], told,
+                        {}).executions()[-1][1]
 
     def about(self, path):
         """The whole lines of a router's log that are about these VMs, or about its sessions."""

@@ -53,9 +53,20 @@ def set_up(topology, node):
     if isinstance(node, (Router, Host)):
         script += ["echo 1 >/proc/sys/net/ipv4/ip_forward", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"]
     if isinstance(node, (Client, Host)):
-        script += [f"ip route add default {' '.join(f'nexthop via {end.peer_address}' for end in ends)}",
-                   f"ip route add default {' '.join(f'nexthop via {end.peer_address_v6}' for end in ends)}"]
+        script += default_routes(ends)
     return script
+
+
+def default_routes(ends):
+    """The commands for the default routes over these ends, which go when the links do."""
+    return [f"ip route replace default {' '.join(f'nexthop via {end.peer_address}' for end in ends)}",
+            f"ip -6 route replace default {' '.join(f'nexthop via {end.peer_address_v6}' for end in ends)}"]
+
+
+def booted(namespaces, topology, host):
+    """Gives a host whose links were down its default routes, and takes away what roamd's protocol number marks."""
+    script = [f"ip -{family} route flush table all proto 82" for family in (4, 6)]
+    namespaces.run(host, "sh", "-ec", "\n".join(["set +e", *script, "set -e", *default_routes(topology.ends(host))]))
 
 
 def bridge(topology, static_routes=False):

@@ -42,6 +42,56 @@ async fn a_dead_agents_socket_is_replaced_and_a_living_ones_is_not() {
 }
 
 #[tokio::test]
+async fn nobody_else_can_hold_the_lock() {
+    let folder = Folder::new("lock");
+    let path = folder.0.join("exabgp.sock");
+    let lock = with_suffix(&path, ".lock");
+    // What an older release left.
+    fs::write(&lock, "").unwrap();
+    fs::set_permissions(&lock, Permissions::from_mode(0o644)).unwrap();
+    for _ in 0..2 {
+        drop(Socket::bind(&path, None).unwrap());
+        assert_eq!(fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_file(&lock).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_was_removed_is_there_again_with_its_lock() {
+    let folder = Folder::new("removed");
+    let path = folder.0.join("made/exabgp.sock");
+    let mut socket = Socket::bind(&path, None).unwrap();
+    assert!(!socket.put_back().unwrap());
+    let connected = UnixStream::connect(&path).await.unwrap();
+    socket.accept().await.unwrap();
+    for removed in [&path, &folder.0.join("made")] {
+        let gone = if removed.is_dir() { fs::remove_dir_all(removed) } else { fs::remove_file(removed) };
+        gone.unwrap();
+        assert!(socket.put_back().unwrap());
+        assert!(!socket.put_back().unwrap());
+        let (client, accepted) = tokio::join!(UnixStream::connect(&path), socket.accept());
+        assert!(client.is_ok() && accepted.is_ok());
+        assert!(matches!(Socket::bind(&path, None), Err(SocketError::Taken(_))));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+    }
+    drop(connected);
+    drop(socket);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn another_agent_that_came_where_the_files_were_removed_keeps_its_socket() {
+    let folder = Folder::new("other");
+    let path = folder.0.join("made/exabgp.sock");
+    let mut first = Socket::bind(&path, None).unwrap();
+    fs::remove_dir_all(folder.0.join("made")).unwrap();
+    let _second = Socket::bind(&path, None).unwrap();
+    assert!(matches!(first.put_back(), Err(SocketError::Taken(_))));
+    drop(first);
+    assert!(path.exists());
+}
+
+#[tokio::test]
 async fn nobody_connects_before_the_socket_has_its_mode() {
     let folder = Folder::new("early");
     let (round, rounds) = (AtomicUsize::new(0), 300);

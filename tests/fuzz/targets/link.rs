@@ -13,11 +13,9 @@
 //! | 6 N | N times 16 bytes of what waits for ExaBGP are written |
 //! | 7 N | the same of what waits for the agent |
 //! | 8 | the relay dies, and its successor reads the ledger's journal |
-#![no_main]
 
 use std::time::{Duration, Instant};
 
-use libfuzzer_sys::fuzz_target;
 use roamd::exabgp::Lines;
 use roamd::link::{self, ToAgent};
 use roamd::relay::{Effects, Identity, Ledger, Relay};
@@ -125,7 +123,7 @@ impl World {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+pub fn run(data: &[u8]) {
     let mut world = World::new();
     let mut rest = data;
     let mut exabgp_speaks = true;
@@ -152,4 +150,4 @@ fuzz_target!(|data: &[u8]| {
         world.effects();
     }
     world.write_to_agent(usize::MAX);
-});
+}

@@ -2,14 +2,11 @@
 //!
 //! The input is the main file.
 
-#![no_main]
-
 use std::path::Path;
 
-use libfuzzer_sys::fuzz_target;
 use roamd::config::Config;
 
-fuzz_target!(|data: &[u8]| {
+pub fn run(data: &[u8]) {
     let path = Path::new("/nonexistent/roamd.yaml");
     match Config::from_bytes(path, data.to_vec()) {
         Ok(config) => {
@@ -31,4 +28,4 @@ fuzz_target!(|data: &[u8]| {
             }
         }
     }
-});
+}

@@ -1,0 +1,20 @@
+"""The riskiest cells of the fault matrix; all of them are tried by tests/lab/matrix."""
+
+import pytest
+
+from breaking import run
+from roamlab.cells import FAULTS, NOT, PARTS, SAMPLE, STAGES, Cell, cells
+
+
+@pytest.mark.parametrize("cell", [Cell(*cell) for cell in SAMPLE], ids=lambda cell: cell.name)
+def test_what_is_broken_comes_to_no_more_than_is_expected(brisk_lab, cell):
+    seen = run(brisk_lab, cell)
+    assert not seen.worse, "\n".join([*seen.worse, "", *seen.found, "", seen.timeline.text("INFO", "WARN", "ERROR")])
+
+
+def test_the_matrix_says_of_every_cell_what_is_expected_or_why_it_does_not_apply():
+    every = cells()
+    assert len(every) == len(PARTS) * len(FAULTS) * len(STAGES) == len(set(every))
+    assert {(cell.part, cell.fault) for cell in every if cell.reason} == set(NOT)
+    assert all(cell.bound.ends in ("here", "either") for cell in every if cell.moment == "idle")
+    assert all(Cell(*cell) in every and not Cell(*cell).reason for cell in SAMPLE)

@@ -1,0 +1,491 @@
+//! The VMs as they really are, and what libvirt with QEMU does and tells when something is done to them.
+//!
+//! Everything is a script of acts with the time that passes before each. The sequences are those that were recorded with
+//! real libvirtd and QEMU (tests/scenarios); `replay` holds the two against each other.
+
+use roamd::vm::{
+    CrashedDetail, CrashedReason, DefinedDetail, LifecycleKind, MigrationRole, PausedReason, PlainReason,
+    PmSuspendedDetail, ResumedDetail, RunningReason, ShutdownDetail, ShutdownReason, ShutoffReason,
+    StartedDetail, StoppedDetail, SuspendedDetail, UndefinedDetail, VmState,
+};
+
+use crate::clock::{MS, SECOND, Time};
+use crate::operations::{Fate, Mode, Operation, Verb};
+use crate::random::Random;
+
+/// One thing that happens to a VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Its state on a host becomes this (`None`: libvirt knows it no more), and this is told.
+    State(usize, Option<VmState>, Option<LifecycleKind>),
+    /// Which side of a migration a host is.
+    Side(usize, Option<MigrationRole>),
+    /// Its vCPUs run there.
+    Runs(Option<usize>),
+    /// How far it is.
+    Stage(Stage),
+    /// The rest waits until libvirtd lives on that host.
+    Needs(usize),
+}
+
+pub(crate) type Script = Vec<(Time, Act)>;
+
+/// How far a VM is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Off,
+    Here(usize),
+    Copy {
+        from: usize,
+        to: usize,
+        mode: Mode,
+    },
+    Frozen {
+        from: usize,
+        to: usize,
+    },
+    /// Post-copy: it runs there, and its memory is still here.
+    Fetch {
+        from: usize,
+        to: usize,
+    },
+    Confirm {
+        from: usize,
+        to: usize,
+    },
+}
+
+impl Stage {
+    /// Whether a host has a part in it.
+    pub(crate) fn involves(self, host: usize) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Here(at) => at == host,
+            Self::Copy { from, to, .. }
+            | Self::Frozen { from, to }
+            | Self::Fetch { from, to }
+            | Self::Confirm { from, to } => from == host || to == host,
+        }
+    }
+}
+
+/// What breaks a migration from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    Libvirtd(usize),
+    Host(usize),
+    Link,
+}
+
+const PAUSED: VmState = VmState::Paused(PausedReason::User);
+const MIGRATING: VmState = VmState::Paused(PausedReason::Migration);
+const SUSPENDED: LifecycleKind = LifecycleKind::Suspended(SuspendedDetail::Paused);
+const UNPAUSED: LifecycleKind = LifecycleKind::Resumed(ResumedDetail::Unpaused);
+const FAILED: LifecycleKind = LifecycleKind::Stopped(StoppedDetail::Failed);
+
+const fn running(reason: RunningReason) -> VmState {
+    VmState::Running(reason)
+}
+
+/// A script that is being written.
+struct Writer<'a> {
+    acts: Script,
+    /// What a domain is when it is off: unknown, where it is transient.
+    persistent: bool,
+    random: &'a mut Random,
+}
+
+impl Writer<'_> {
+    fn act(&mut self, after: Time, act: Act) {
+        self.acts.push((after, act));
+    }
+
+    fn wait(&mut self, low: Time, high: Time) -> Time {
+        self.random.delay(low, high)
+    }
+
+    fn state(&mut self, after: Time, host: usize, state: VmState, kind: LifecycleKind) {
+        self.act(after, Act::State(host, Some(state), Some(kind)));
+    }
+
+    /// Its vCPUs stop or go on, and QEMU says so at once.
+    fn runs(&mut self, after: Time, host: Option<usize>) {
+        self.act(after, Act::Runs(host));
+    }
+
+    fn off(&mut self, after: Time, host: usize, reason: ShutoffReason, kind: Option<LifecycleKind>) {
+        let state = self.persistent.then_some(VmState::Shutoff(reason));
+        self.act(after, Act::State(host, state, kind));
+        self.act(0, Act::Side(host, None));
+    }
+
+    /// The copy at the destination is given up.
+    fn drop_copy(&mut self, after: Time, to: usize) {
+        self.act(after, Act::State(to, None, Some(FAILED)));
+        self.act(0, Act::Side(to, None));
+    }
+
+    fn destroyed(&mut self, after: Time, host: usize) {
+        self.state(
+            after,
+            host,
+            VmState::Shutdown(ShutdownReason::Unknown),
+            LifecycleKind::Shutdown(ShutdownDetail::Host),
+        );
+        let kind = LifecycleKind::Stopped(StoppedDetail::Destroyed);
+        self.off(20 * MS, host, ShutoffReason::Destroyed, Some(kind));
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        self.act(0, Act::Stage(stage));
+    }
+}
+
+/// What an operation leads to for a VM that is `stage` and, where it is, `state`; empty: it can't be done.
+pub(crate) fn script(
+    operation: &Operation,
+    stage: Stage,
+    state: Option<VmState>,
+    persistent: bool,
+    random: &mut Random,
+) -> Script {
+    let mut writer = Writer { acts: Script::new(), persistent, random };
+    match (operation.verb, stage) {
+        (Verb::Start | Verb::Rescue, Stage::Off) => start(&mut writer, operation.to),
+        (Verb::StartPaused, Stage::Off) => {
+            writer.stage(Stage::Here(operation.to));
+            let starting = VmState::Paused(PausedReason::StartingUp);
+            writer.act(0, Act::State(operation.to, Some(starting), None));
+            let wait = writer.wait(100 * MS, 400 * MS);
+            writer.state(wait, operation.to, PAUSED, LifecycleKind::Started(StartedDetail::Booted));
+            writer.state(MS, operation.to, PAUSED, SUSPENDED);
+        }
+        (Verb::Restore, Stage::Off) => {
+            writer.stage(Stage::Here(operation.to));
+            writer.act(0, Act::Side(operation.to, Some(MigrationRole::Destination)));
+            let wait = writer.wait(100 * MS, SECOND);
+            writer.state(0, operation.to, MIGRATING, LifecycleKind::Started(StartedDetail::Restored));
+            writer.runs(wait, Some(operation.to));
+            writer.act(0, Act::Side(operation.to, None));
+            let kind = LifecycleKind::Resumed(ResumedDetail::FromSnapshot);
+            writer.state(0, operation.to, running(RunningReason::Restored), kind);
+        }
+        (verb, Stage::Here(host)) => here(&mut writer, verb, host, state, operation),
+        (Verb::Destroy, Stage::Copy { from, to, .. }) => {
+            writer.runs(0, None);
+            writer.destroyed(0, from);
+            writer.drop_copy(SECOND, to);
+            writer.stage(Stage::Off);
+        }
+        _ => {}
+    }
+    writer.acts
+}
+
+fn start(writer: &mut Writer<'_>, host: usize) {
+    writer.stage(Stage::Here(host));
+    writer.act(0, Act::State(host, Some(VmState::Paused(PausedReason::StartingUp)), None));
+    let wait = writer.wait(100 * MS, 600 * MS);
+    writer.runs(wait, Some(host));
+    writer.state(0, host, running(RunningReason::Booted), UNPAUSED);
+    let wait = writer.wait(MS, 20 * MS);
+    writer.state(wait, host, running(RunningReason::Booted), LifecycleKind::Started(StartedDetail::Booted));
+}
+
+/// What is done to a VM that is on a host and does not migrate.
+fn here(writer: &mut Writer<'_>, verb: Verb, host: usize, state: Option<VmState>, operation: &Operation) {
+    let runs = matches!(state, Some(VmState::Running(_)));
+    let stands = matches!(state, Some(VmState::Paused(PausedReason::User | PausedReason::IoError)));
+    match verb {
+        Verb::Shutdown if runs => {
+            writer.runs(0, None);
+            let kind = LifecycleKind::Shutdown(ShutdownDetail::Guest);
+            writer.state(0, host, VmState::Shutdown(ShutdownReason::Unknown), kind);
+            let kind = LifecycleKind::Stopped(StoppedDetail::Shutdown);
+            writer.off(1_260 * MS, host, ShutoffReason::Shutdown, Some(kind));
+            writer.stage(Stage::Off);
+        }
+        Verb::Destroy => {
+            writer.runs(0, None);
+            writer.destroyed(0, host);
+            writer.stage(Stage::Off);
+        }
+        Verb::KillQemu => {
+            writer.runs(0, None);
+            let wait = writer.wait(MS, 20 * MS);
+            writer.off(wait, host, ShutoffReason::Crashed, Some(FAILED));
+            writer.stage(Stage::Off);
+        }
+        Verb::Suspend if runs => {
+            writer.runs(0, None);
+            writer.state(0, host, PAUSED, SUSPENDED);
+        }
+        Verb::Resume if stands => {
+            writer.runs(0, Some(host));
+            writer.state(0, host, running(RunningReason::Unpaused), UNPAUSED);
+        }
+        // Its vCPUs stand still, but it counts as executing: it goes on here within a second.
+        Verb::Dump if runs => {
+            let reason = if operation.ms % 2 == 0 { PausedReason::Dump } else { PausedReason::Snapshot };
+            writer.state(0, host, VmState::Paused(reason), SUSPENDED);
+            let wait = writer.wait(280 * MS, 740 * MS);
+            writer.state(wait, host, running(RunningReason::Unpaused), UNPAUSED);
+        }
+        Verb::Save if runs => {
+            writer.runs(0, None);
+            writer.state(0, host, VmState::Paused(PausedReason::Save), SUSPENDED);
+            let wait = writer.wait(500 * MS, 3 * SECOND);
+            let kind = LifecycleKind::Stopped(StoppedDetail::Saved);
+            writer.off(wait, host, ShutoffReason::Saved, Some(kind));
+            writer.stage(Stage::Off);
+        }
+        Verb::Sleep if runs => {
+            writer.runs(0, None);
+            let kind = LifecycleKind::PmSuspended(PmSuspendedDetail::Memory);
+            writer.state(0, host, VmState::PmSuspended(PlainReason::Unknown), kind);
+        }
+        Verb::Wake if matches!(state, Some(VmState::PmSuspended(_))) => {
+            writer.runs(0, Some(host));
+            let kind = LifecycleKind::Started(StartedDetail::Wakeup);
+            writer.state(0, host, running(RunningReason::Wakeup), kind);
+        }
+        Verb::Panic if runs => {
+            // As `on_crash` has it: preserve, destroy, restart.
+            writer.runs(0, None);
+            let panicked = LifecycleKind::Crashed(CrashedDetail::Panicked);
+            if operation.ms % 3 == 2 {
+                writer.state(0, host, VmState::Crashed(CrashedReason::Panicked), panicked);
+                writer.runs(15 * MS, Some(host));
+                return writer.state(0, host, running(RunningReason::Crashed), UNPAUSED);
+            }
+            writer.state(0, host, VmState::Paused(PausedReason::Crashed), SUSPENDED);
+            writer.state(2 * MS, host, VmState::Crashed(CrashedReason::Panicked), panicked);
+            if operation.ms % 3 == 1 {
+                let kind = LifecycleKind::Stopped(StoppedDetail::Crashed);
+                writer.off(1_800 * MS, host, ShutoffReason::Crashed, Some(kind));
+                writer.stage(Stage::Off);
+            }
+        }
+        Verb::IoError if runs => {
+            writer.runs(0, None);
+            let kind = LifecycleKind::Suspended(SuspendedDetail::IoError);
+            writer.state(0, host, VmState::Paused(PausedReason::IoError), kind);
+        }
+        Verb::Migrate if operation.to != host && (runs || state == Some(PAUSED)) => {
+            migrate(writer, host, operation, runs);
+        }
+        _ => {}
+    }
+}
+
+/// A migration of a VM that runs here, or is paused by a user.
+fn migrate(writer: &mut Writer<'_>, from: usize, operation: &Operation, runs: bool) {
+    let Operation { to, ms, mode, fate, .. } = *operation;
+    let mode = if mode == Mode::Postcopy && !runs { Mode::Precopy } else { mode };
+    writer.stage(Stage::Copy { from, to, mode });
+    writer.act(0, Act::Side(from, Some(MigrationRole::Source)));
+    let wait = writer.wait(50 * MS, 400 * MS);
+    if fate == Fate::PrepareFails {
+        writer.act(wait, Act::Side(from, None));
+        return writer.stage(Stage::Here(from));
+    }
+    writer.act(wait, Act::State(to, Some(VmState::Paused(PausedReason::StartingUp)), None));
+    writer.act(0, Act::Side(to, Some(MigrationRole::Destination)));
+    writer.state(100 * MS, to, MIGRATING, LifecycleKind::Started(StartedDetail::Migrated));
+    if matches!(fate, Fate::Cancelled | Fate::DestinationDies) {
+        writer.act(ms * MS, Act::Side(from, None));
+        let wait = writer.wait(SECOND, 2 * SECOND);
+        writer.drop_copy(wait, to);
+        return writer.stage(Stage::Here(from));
+    }
+    writer.act(ms * MS, Act::Stage(Stage::Frozen { from, to }));
+    if runs {
+        writer.runs(0, None);
+        writer.state(0, from, MIGRATING, LifecycleKind::Suspended(SuspendedDetail::Migrated));
+    }
+    let blackout = writer.wait(15 * MS, 3 * SECOND);
+    if runs && matches!(fate, Fate::FailsFrozen | Fate::UnpausedFrozen | Fate::SwitchFails) {
+        if fate == Fate::SwitchFails && mode == Mode::Postcopy {
+            let kind = LifecycleKind::Suspended(SuspendedDetail::Postcopy);
+            writer.state(5 * MS, from, VmState::Paused(PausedReason::Postcopy), kind);
+            writer.act(10 * MS, Act::State(from, Some(MIGRATING), None));
+        }
+        resume_source(writer, blackout, from, fate == Fate::UnpausedFrozen);
+        let wait = writer.wait(SECOND, 2 * SECOND);
+        writer.drop_copy(wait, to);
+        return writer.stage(Stage::Here(from));
+    }
+    if mode == Mode::Postcopy {
+        return postcopy(writer, (from, to), blackout, fate);
+    }
+    if mode == Mode::Persistent {
+        writer.state(blackout, to, MIGRATING, LifecycleKind::Defined(DefinedDetail::Added));
+    }
+    let rest = if mode == Mode::Persistent { 7 * MS } else { blackout };
+    if mode == Mode::Paused || !runs {
+        writer.act(rest, Act::Stage(Stage::Confirm { from, to }));
+        writer.state(0, to, PAUSED, SUSPENDED);
+    } else {
+        arrive(writer, rest, to, RunningReason::Migrated, ResumedDetail::Migrated);
+        writer.stage(Stage::Confirm { from, to });
+    }
+    writer.act(0, Act::Side(to, None));
+    confirm(writer, from, to);
+}
+
+fn postcopy(writer: &mut Writer<'_>, (from, to): (usize, usize), blackout: Time, fate: Fate) {
+    let failed = LifecycleKind::Suspended(SuspendedDetail::PostcopyFailed);
+    let fetching = LifecycleKind::Suspended(SuspendedDetail::Postcopy);
+    writer.state(5 * MS, from, VmState::Paused(PausedReason::Postcopy), fetching);
+    arrive(writer, blackout, to, RunningReason::Postcopy, ResumedDetail::Postcopy);
+    writer.stage(Stage::Fetch { from, to });
+    let wait = writer.wait(10 * MS, 5 * SECOND);
+    match fate {
+        Fate::FetchDies => {
+            writer.runs(wait, None);
+            writer.state(0, from, VmState::Paused(PausedReason::PostcopyFailed), failed);
+            writer.drop_copy(1_100 * MS, to);
+            // By hand; its vCPUs have not run for a while, so that nothing shuts down.
+            let kind = LifecycleKind::Stopped(StoppedDetail::Destroyed);
+            writer.off(5 * SECOND, from, ShutoffReason::Destroyed, Some(kind));
+            return writer.stage(Stage::Off);
+        }
+        Fate::FetchBreaks => {
+            writer.state(wait, from, VmState::Paused(PausedReason::PostcopyFailed), failed);
+            let kind = LifecycleKind::Resumed(ResumedDetail::PostcopyFailed);
+            writer.state(5 * MS, to, running(RunningReason::PostcopyFailed), kind);
+            writer.state(10 * SECOND, from, VmState::Paused(PausedReason::Postcopy), fetching);
+            let kind = LifecycleKind::Resumed(ResumedDetail::Postcopy);
+            writer.state(5 * MS, to, running(RunningReason::Postcopy), kind);
+        }
+        _ => {}
+    }
+    let kind = LifecycleKind::Resumed(ResumedDetail::Migrated);
+    writer.state(wait, to, running(RunningReason::Migrated), kind);
+    writer.act(0, Act::Side(to, None));
+    writer.stage(Stage::Confirm { from, to });
+    confirm(writer, from, to);
+}
+
+fn arrive(writer: &mut Writer<'_>, after: Time, to: usize, reason: RunningReason, detail: ResumedDetail) {
+    writer.runs(after, Some(to));
+    writer.state(0, to, running(reason), LifecycleKind::Resumed(detail));
+}
+
+fn resume_source(writer: &mut Writer<'_>, after: Time, from: usize, unpaused: bool) {
+    writer.runs(after, Some(from));
+    let (reason, detail) = if unpaused {
+        (RunningReason::Unpaused, ResumedDetail::Unpaused)
+    } else {
+        (RunningReason::MigrationCanceled, ResumedDetail::Migrated)
+    };
+    writer.act(0, Act::Side(from, None));
+    writer.state(0, from, running(reason), LifecycleKind::Resumed(detail));
+}
+
+fn confirm(writer: &mut Writer<'_>, from: usize, to: usize) {
+    let wait = writer.wait(1_200 * MS, 2_100 * MS);
+    writer.off(wait, from, ShutoffReason::Migrated, Some(LifecycleKind::Stopped(StoppedDetail::Migrated)));
+    writer.stage(Stage::Here(to));
+}
+
+/// A domain that is off moves: only its definition does.
+pub(crate) fn move_offline(from: usize, to: usize) -> Script {
+    let off = VmState::Shutoff(ShutoffReason::Shutdown);
+    let added = LifecycleKind::Defined(DefinedDetail::Added);
+    let removed = LifecycleKind::Undefined(UndefinedDetail::Removed);
+    vec![(100 * MS, Act::State(to, Some(off), Some(added))), (50 * MS, Act::State(from, None, Some(removed)))]
+}
+
+/// What follows when a migration, or the host of a VM, breaks.
+pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, random: &mut Random) -> Script {
+    let mut writer = Writer { acts: Script::new(), persistent, random };
+    let w = &mut writer;
+    match (stage, what) {
+        (Stage::Off, _) | (Stage::Here(_), Break::Libvirtd(_) | Break::Link) => {}
+        (Stage::Here(_), Break::Host(_)) => {
+            w.runs(0, None);
+            w.stage(Stage::Off);
+        }
+        (Stage::Copy { from, to, .. } | Stage::Frozen { from, to }, Break::Host(host)) if host == from => {
+            w.runs(0, None);
+            w.drop_copy(1_100 * MS, to);
+            w.stage(Stage::Off);
+        }
+        (Stage::Copy { from, mode, to }, Break::Libvirtd(host)) if host == from => {
+            if mode == Mode::PeerToPeer {
+                w.destroyed(1_600 * MS, to);
+                w.act(0, Act::State(to, None, None));
+            } else {
+                w.drop_copy(1_850 * MS, to);
+            }
+            w.act(0, Act::Side(from, None));
+            w.stage(Stage::Here(from));
+        }
+        (Stage::Copy { from, to, .. }, Break::Libvirtd(_)) => {
+            w.act(0, Act::Side(from, None));
+            w.act(0, Act::Needs(to));
+            w.act(0, Act::State(to, None, None));
+            w.stage(Stage::Here(from));
+        }
+        (Stage::Copy { from, to, .. }, Break::Link) => {
+            w.act(0, Act::Side(from, None));
+            w.drop_copy(1_100 * MS, to);
+            w.stage(Stage::Here(from));
+        }
+        (Stage::Copy { from, .. }, Break::Host(_)) => {
+            w.act(0, Act::Side(from, None));
+            w.stage(Stage::Here(from));
+        }
+        (Stage::Frozen { from, to }, Break::Libvirtd(host)) if host == from => {
+            w.act(0, Act::Needs(from));
+            if runs {
+                w.runs(0, Some(from));
+                w.act(0, Act::State(from, Some(running(RunningReason::MigrationCanceled)), None));
+            }
+            w.act(0, Act::Side(from, None));
+            w.drop_copy(1_850 * MS, to);
+            w.stage(Stage::Here(from));
+        }
+        (Stage::Frozen { from, to }, Break::Libvirtd(_) | Break::Host(_) | Break::Link) => {
+            if runs {
+                resume_source(w, 25 * MS, from, false);
+            }
+            match what {
+                Break::Libvirtd(_) => {
+                    w.act(0, Act::Needs(to));
+                    w.act(0, Act::State(to, None, None));
+                }
+                Break::Link => w.drop_copy(1_100 * MS, to),
+                Break::Host(_) => {}
+            }
+            w.stage(Stage::Here(from));
+        }
+        (Stage::Fetch { from, to }, Break::Host(host)) => {
+            w.runs(0, None);
+            if host == from {
+                w.drop_copy(SECOND, to);
+            } else {
+                let failed = LifecycleKind::Suspended(SuspendedDetail::PostcopyFailed);
+                w.state(0, from, VmState::Paused(PausedReason::PostcopyFailed), failed);
+                w.destroyed(5 * SECOND, from);
+            }
+            w.stage(Stage::Off);
+        }
+        (Stage::Confirm { from, to }, Break::Host(host)) if host == to => {
+            w.runs(0, None);
+            let kind = LifecycleKind::Stopped(StoppedDetail::Migrated);
+            w.off(SECOND, from, ShutoffReason::Migrated, Some(kind));
+            w.stage(Stage::Off);
+        }
+        (Stage::Confirm { to, .. }, Break::Host(_)) => w.stage(Stage::Here(to)),
+        (Stage::Fetch { from, to } | Stage::Confirm { from, to }, Break::Libvirtd(_) | Break::Link) => {
+            w.act(0, Act::Side(to, None));
+            w.act(SECOND, Act::Needs(from));
+            let kind = LifecycleKind::Stopped(StoppedDetail::Migrated);
+            w.off(0, from, ShutoffReason::Migrated, Some(kind));
+            w.stage(Stage::Here(to));
+        }
+    }
+    writer.acts
+}

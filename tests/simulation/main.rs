@@ -1,0 +1,150 @@
+//! A simulation of a fleet: the real agents and relays of many hosts, between models of libvirtd, ExaBGP and a BGP fabric, on
+//! a virtual clock. Everything that happens is determined by a seed and a list of operations.
+//!
+//! `case` says how large a fleet is and what is done to it (`operations`), `fleet` lets it happen, `invariants` looks at it
+//! after every step. `host` holds the code under test; `libvirtd`, `wires` and `doing` are what is around it, `guests`,
+//! `exabgp` and `fabric` the models, which `replay` holds against recordings. What was found once is in `found`.
+//!
+//! `ROAMD_SIMULATION_SEED` is the first seed, `ROAMD_SIMULATION_SECONDS` for how long new ones are tried; see `run` beside
+//! this file.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::wildcard_enum_match_arm, reason = "a test")]
+
+mod case;
+mod clock;
+mod doing;
+mod exabgp;
+mod fabric;
+mod fleet;
+mod guests;
+mod host;
+mod invariants;
+mod libvirtd;
+mod operations;
+mod random;
+mod replay;
+mod shrink;
+mod wires;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use case::Case;
+use fleet::{Fleet, Outcome, Sabotage};
+use invariants::Rule;
+
+/// As many steps are made in a test run, or as many as there is time for.
+const STEPS: u64 = 1_000_000;
+const SECONDS: u64 = 90;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Fails with a case that is as short as it gets, ready to be kept in `found`.
+fn fail(case: &Case, outcome: &Outcome, patience: Duration) -> ! {
+    let broken = outcome.broken.as_ref().unwrap();
+    println!("seed {}: {} at {}: {}", case.setting.seed, broken.rule, broken.at, broken.words);
+    let short = shrink::shrink(case, broken.rule, patience);
+    let again = Fleet::new(short.clone(), true).run();
+    let from = again.lines.len().saturating_sub(200);
+    again.lines[from..].iter().for_each(|line| println!("{line}"));
+    let words = again.broken.map(|broken| format!("{} at {}: {}", broken.rule, broken.at, broken.words));
+    panic!("\n# {}\n{}", words.unwrap_or_default(), short.text());
+}
+
+#[test]
+fn fleets_keep_the_invariants_whatever_is_done_to_them() {
+    let first = variable("ROAMD_SIMULATION_SEED").unwrap_or(1);
+    let seconds = variable("ROAMD_SIMULATION_SECONDS");
+    let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(SECONDS));
+    let (mut steps, mut operations, mut hours, mut seed) = (0, 0, 0, first);
+    while Instant::now() < until && (seconds.is_some() || steps < STEPS) {
+        let case = Case::of_seed(seed);
+        operations += case.operations.len();
+        let outcome = Fleet::new(case.clone(), false).run();
+        if outcome.broken.is_some() {
+            fail(&case, &outcome, Duration::from_secs(seconds.map_or(60, |_| 600)));
+        }
+        steps += outcome.steps;
+        hours += outcome.virtual_time / 1_000_000;
+        seed += 1;
+    }
+    println!(
+        "seeds {first} to {}: {steps} steps, {operations} operations, {} hours of virtual time",
+        seed - 1,
+        hours / 3_600
+    );
+}
+
+#[test]
+fn what_was_found_once_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/found");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for file in files {
+        let case = Case::read(&fs::read_to_string(&file).unwrap());
+        assert_eq!(Case::read(&case.text()), case);
+        let outcome = Fleet::new(case, false).run();
+        assert_eq!(outcome.broken, None, "{}", file.display());
+    }
+}
+
+#[test]
+fn the_same_seed_has_the_same_trace() {
+    for seed in [2, 3] {
+        let [first, second] = [0, 1].map(|_| Fleet::new(Case::of_seed(seed), false).run());
+        assert_eq!((first.hash, first.steps), (second.hash, second.steps));
+        let other = Fleet::new(Case::of_seed(seed + 10), false).run();
+        assert_ne!(first.hash, other.hash);
+    }
+}
+
+/// The agent is away for long, and its VM leaves meanwhile.
+const LEFT_ALONE: &str = "fleet 5 2 2 1 false false false 10 30
+2000000 start 0 0 0 precopy done
+40000000 kill-agent 0 0 400000 precopy done
+45000000 migrate 0 1 500 precopy done
+";
+
+/// A simulation that can't fail proves nothing.
+#[test]
+fn what_is_made_to_go_wrong_is_noticed() {
+    let broken_by = |case: Case, sabotage| {
+        let mut fleet = Fleet::new(case, false);
+        fleet.sabotage = sabotage;
+        fleet.run().broken.map(|broken| broken.rule)
+    };
+    assert_eq!(broken_by(Case::read(LEFT_ALONE), None), None);
+    assert_eq!(broken_by(Case::read(LEFT_ALONE), Some(Sabotage::NoWills)), Some(Rule::False));
+    for sabotage in [Sabotage::Deaf, Sabotage::NoWithdraws, Sabotage::Meddling] {
+        let noticed = (2..40).any(|seed| broken_by(Case::of_seed(seed), Some(sabotage)).is_some());
+        assert!(noticed, "{sabotage:?}");
+    }
+}
+
+#[test]
+fn survey() {
+    let Some(first) = variable("SURVEY") else { return };
+    for seed in first..first + 400 {
+        let case = Case::of_seed(seed);
+        let outcome = Fleet::new(case.clone(), false).run();
+        println!(
+            "{seed} {} hosts {} ops {} steps {}",
+            case.setting.hosts,
+            case.operations.len(),
+            outcome.steps,
+            outcome.broken.map_or("ok".to_owned(), |b| format!("{} at {}: {}", b.rule, b.at, b.words))
+        );
+    }
+}
+
+#[test]
+fn one_case() {
+    let Ok(file) = std::env::var("CASE") else { return };
+    let outcome = Fleet::new(Case::read(&fs::read_to_string(&file).unwrap()), true).run();
+    outcome.lines.iter().for_each(|line| println!("{line}"));
+    println!("{:?}", outcome.broken);
+}
