@@ -302,7 +302,8 @@ impl Agent {
             self.apply(effects, None);
         }
         if self.heartbeat.beats(now) {
-            self.order(Order::Heartbeat);
+            let vouches = self.mobility.vouches(now);
+            self.order(Order::Heartbeat { vouches });
         }
     }
 

@@ -82,6 +82,7 @@ impl Exchange {
                 Report::Ready { .. }
                 | Report::Settled { .. }
                 | Report::Wire(_)
+                | Report::Unwatched { .. }
                 | Report::Gone { .. }
                 | Report::Lost { .. } => {}
             }
@@ -154,6 +155,7 @@ impl Exchange {
             | Report::Lost { .. }
             | Report::Neighbor(_)
             | Report::Wire(_)
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => None,
         })
     }
@@ -172,6 +174,7 @@ impl Exchange {
                 Report::Ready { .. }
                 | Report::Neighbor(_)
                 | Report::Wire(_)
+                | Report::Unwatched { .. }
                 | Report::Gone { .. }
                 | Report::Lost { .. } => None,
             })
