@@ -58,19 +58,22 @@ fn write_pages(program: &Command, date: &str, folder: &Path) -> io::Result<()> {
     commands.into_iter().try_for_each(|command| write_pages(command, date, folder))
 }
 
+/// Writes one part of a page.
+type Render = fn(&Man, &mut Vec<u8>) -> io::Result<()>;
+
 /// The page with the parts of it that the definition has.
 fn filled(page: &Man, program: &Command) -> io::Result<Vec<u8>> {
     let mut text = PAGE.to_owned();
-    let parts: [(&str, &dyn Fn(&mut Vec<u8>) -> io::Result<()>); 5] = [
-        ("@TITLE@", &|part| page.render_title(part)),
-        ("@NAME@", &|part| page.render_name_section(part)),
-        ("@SYNOPSIS@", &|part| page.render_synopsis_section(part)),
-        ("@OPTIONS@", &|part| page.render_options_section(part)),
-        ("@COMMANDS@", &|part| page.render_subcommands_section(part)),
+    let parts: [(&str, Render); 5] = [
+        ("@TITLE@", |page, part| page.render_title(part)),
+        ("@NAME@", |page, part| page.render_name_section(part)),
+        ("@SYNOPSIS@", |page, part| page.render_synopsis_section(part)),
+        ("@OPTIONS@", |page, part| page.render_options_section(part)),
+        ("@COMMANDS@", |page, part| page.render_subcommands_section(part)),
     ];
     for (word, render) in parts {
         let mut part = Vec::new();
-        render(&mut part)?;
+        render(page, &mut part)?;
         let part = String::from_utf8(part).map_err(io::Error::other)?;
         let word = format!("{word}\n");
         if !text.contains(&word) {
@@ -94,12 +97,16 @@ fn page(command: &Command, date: &str) -> Man {
 /// How it is called, with the names of values, which `clap_mangen` leaves out.
 fn usage(command: &Command) -> String {
     let mut usage = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
-    for argument in command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str())) {
+    for argument in
+        command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+    {
         let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
-        let mut words: Vec<String> = argument.get_long().map(|long| format!("--{long}")).into_iter().collect();
+        let mut words: Vec<String> =
+            argument.get_long().map(|long| format!("--{long}")).into_iter().collect();
         words.extend(value.into_iter().flatten().map(ToString::to_string));
         let words = words.join(" ");
-        usage += &if argument.is_required_set() { format!(" {words}") } else { format!(" [{words}]") };
+        let (opens, closes) = if argument.is_required_set() { ("", "") } else { ("[", "]") };
+        usage.extend([" ", opens, &words, closes]);
     }
     if command.has_subcommands() {
         usage += " COMMAND [OPTIONS]";

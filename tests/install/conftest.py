@@ -12,6 +12,13 @@ from machine.base import HOST, SYSTEM, base  # noqa: E402
 from machine.machine import Machine  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Before xdist looks: one process builds the package and has all tests of it, the others go file by file."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("package" if "built" in item.fixturenames else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def built():
     """The package as this tree makes it."""

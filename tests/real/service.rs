@@ -1,4 +1,4 @@
-//! The agent as systemd runs it: what it tells by sd_notify(3), and `roamd reload`.
+//! The agent as systemd runs it: what it tells by `sd_notify(3)`, and `roamd reload`.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -82,8 +82,8 @@ impl Manager {
 }
 
 fn last_status(heard: &[String]) -> &str {
-    let statuses = heard.iter().filter_map(|word| word.strip_prefix("STATUS="));
-    statuses.last().expect("a status is among it")
+    let mut statuses = heard.iter().filter_map(|word| word.strip_prefix("STATUS="));
+    statuses.next_back().expect("a status is among it")
 }
 
 fn it_is_ready_when_libvirt_is_listed_and_exabgp_answers_and_not_before(version: Version) {

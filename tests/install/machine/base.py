@@ -48,9 +48,9 @@ def bootstrap(release, packages, made):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         raise BaseError(f"mmdebstrap could not make Debian {release}: {done.stderr.strip()}")
-    (unfinished / "etc/machine-id").write_text(MACHINE_ID + "\n", encoding="ascii")
-    (unfinished / "etc/hostname").write_text("host\n", encoding="ascii")
-    (unfinished / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 host\n", encoding="ascii")
+    for name, text in (("machine-id", MACHINE_ID + "\n"), ("hostname", "host\n"), ("hosts", "127.0.0.1 localhost host\n")):
+        (unfinished / "etc" / name).write_text(text, encoding="ascii")
+        (unfinished / "etc" / name).chmod(0o644)
     # The switch is no service of the host's: tests start it.
     if "bird2" in packages:
         disabled = ["systemctl", f"--root={unfinished}", "--quiet", "disable", "bird.service"]
