@@ -30,7 +30,7 @@ def test_what_is_in_the_examples_is_what_the_repository_has(built):
     """A file that is added to deploy is for whoever installs the package, unless it is the package's own."""
     listed = package.listed(built)
     examples = "/usr/share/doc/roamd/examples/"
-    for folder in ("bird", "frr", "prometheus", "grafana", "libvirt/hooks"):
+    for folder in ("bird", "frr", "switches", "prometheus", "grafana", "libvirt/hooks"):
         for file in (REPOSITORY / "deploy" / folder).iterdir():
             assert f"{examples}{folder}/{file.name}" in listed
     units = {path.rsplit("/", 1)[1] for path in listed if path.startswith(("/usr/lib/systemd/system/", examples + "systemd/"))}
