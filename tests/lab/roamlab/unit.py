@@ -15,8 +15,8 @@ HOST_ROUTES = DEPLOY / "systemd/host-routes.conf"
 
 # What the manager itself does, not the process.
 MANAGER = {
-    "Type", "NotifyAccess", "ExecCondition", "ExecStart", "ExecReload", "Restart", "RestartSec", "RestartPreventExitStatus", "WatchdogSec",
-    "TimeoutStartSec", "TimeoutStopSec", "KeyringMode", "RemoveIPC", "DevicePolicy",
+    "Type", "NotifyAccess", "ExecCondition", "ExecStart", "ExecReload", "Restart", "RestartSec",
+    "RestartPreventExitStatus", "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec", "KeyringMode", "RemoveIPC", "DevicePolicy",
 }
 # Where one is left out, what it forbids is not in the lab's system calls either (clock, modules, kernel log, hostname).
 SWITCHES = {
@@ -25,8 +25,8 @@ SWITCHES = {
     "LockPersonality", "RestrictRealtime", "RestrictSUIDSGID", "MemoryDenyWriteExecute",
 }
 VALUES = {
-    "User", "Group", "UMask", "LimitNOFILE", "RuntimeDirectory", "RuntimeDirectoryMode", "ProtectSystem", "ProtectProc",
-    "ProcSubset", "SystemCallArchitectures", "SystemCallErrorNumber",
+    "User", "Group", "Environment", "UMask", "LimitNOFILE", "RuntimeDirectory", "RuntimeDirectoryMode", "ProtectSystem",
+    "ProtectProc", "ProcSubset", "SystemCallArchitectures", "SystemCallErrorNumber",
 }
 LISTS = {"CapabilityBoundingSet", "AmbientCapabilities", "RestrictAddressFamilies"}
 
