@@ -305,7 +305,8 @@ impl Agent {
         }
         if self.heartbeat.beats(now) {
             if self.config.exabgp.transport == Transport::Relay {
-                self.order(Order::Heartbeat);
+                let vouches = self.mobility.vouches(now);
+                self.order(Order::Heartbeat { vouches });
             }
             self.outputs.service.beat(now);
         }

@@ -143,7 +143,10 @@ pub enum Order {
     /// Nothing is wanted or left to do for these: the relay's ledger is to forget them.
     Forget(Vec<Prefix>),
     /// The agent is alive; from nowhere but its own loop, so that one that hangs is silent.
-    Heartbeat,
+    Heartbeat {
+        /// It knows of the VMs what libvirt tells.
+        vouches: bool,
+    },
 }
 
 /// A fact about ExaBGP.
@@ -187,6 +190,11 @@ pub enum Report {
         reason: String,
         /// When that showed.
         at: Instant,
+    },
+    /// A relay has come, and by its account no agent has known what libvirt tells since then.
+    Unwatched {
+        /// Since when.
+        since: Instant,
     },
     /// A neighbor's state or numbers changed.
     Neighbor(Neighbor),

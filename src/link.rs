@@ -59,6 +59,9 @@ pub enum ToRelay {
     Heartbeat {
         /// How long the relay is to wait for the next one before it carries out the last wills.
         lease_ms: u64,
+        /// It does not know what libvirt tells: has not listed yet, or has lost it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unwatched: bool,
     },
 }
 
@@ -99,6 +102,9 @@ pub struct Hello {
     pub pid: u32,
     /// Identity of this life of ExaBGP, whose RIB is lost with it: `pid-starttime-bootid`.
     pub epoch: Option<String>,
+    /// For how long no agent has known what libvirt tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwatched_ms: Option<u64>,
 }
 
 /// What the relay is to know of a prefix.

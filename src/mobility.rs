@@ -208,6 +208,17 @@ impl Mobility {
         self.watch.lost(at);
     }
 
+    /// Before this agent's life nobody has watched libvirt since `since`: its lease runs from there. An agent that is
+    /// started again and again, while libvirt is away, must not keep a route for ever.
+    pub fn unwatched(&mut self, since: Instant) {
+        self.watch.unwatched(since);
+    }
+
+    /// Whether what is known of the VMs is as libvirt tells it at `now`.
+    pub fn vouches(&self, now: Instant) -> bool {
+        self.watch.vouches(now)
+    }
+
     /// This process stood still for longer than a lease, until `now`. Nothing stays above `unsure` until libvirt is listed
     /// anew, a few seconds later.
     pub fn stood_still(&mut self, now: Instant) -> Effects {

@@ -27,7 +27,7 @@ mod wills;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::exabgp::{Lines, Reply};
 use crate::link::{self, Outbox, ToAgent};
@@ -61,6 +61,8 @@ pub struct Relay {
     ledger: Ledger,
     wills: Wills,
     vigil: Vigil,
+    /// A moment, and what the machine's monotonic clock showed then.
+    clock: Option<(Instant, Duration)>,
     /// Events that were not passed on over the present link.
     skipped: u64,
     /// The last event was not.
@@ -151,11 +153,28 @@ impl Relay {
             ledger,
             wills: Wills::default(),
             vigil: Vigil::new(now),
+            clock: None,
             skipped: 0,
             skipping: false,
             refused: None,
             effects: Effects::default(),
         }
+    }
+
+    /// Tells what the machine's monotonic clock shows at `now`. By it a relay that ExaBGP started anew counts the lease from
+    /// where its predecessor did.
+    #[must_use]
+    pub fn with_uptime(mut self, uptime: Duration, now: Instant) -> Self {
+        self.clock = Some((now, uptime));
+        let ago = self.ledger.vouched().and_then(|at| uptime.checked_sub(at));
+        if let Some(at) = ago.and_then(|ago| now.checked_sub(ago)) {
+            self.vigil.vouched(at);
+        }
+        self
+    }
+
+    fn uptime(&self, now: Instant) -> Option<Duration> {
+        self.clock.map(|(began, uptime)| uptime + now.saturating_duration_since(began))
     }
 
     /// What is to be done since the last call.

@@ -228,7 +228,8 @@ fn the_end_of_exabgp_is_the_end_of_the_session(version: Version) {
         | Report::InDoubt { .. }
         | Report::Lost { .. }
         | Report::Neighbor(_)
-        | Report::Wire(_) => None,
+        | Report::Wire(_)
+        | Report::Unwatched { .. } => None,
     });
     assert!(gone.contains("end of file"), "{gone}");
 }

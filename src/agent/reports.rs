@@ -186,6 +186,7 @@ impl Agent {
                 }
                 self.end_of_rib();
             }
+            exabgp::Report::Unwatched { since } => self.mobility.unwatched(since),
             exabgp::Report::Wire(report) => self.wire(report),
             exabgp::Report::Gone { reason } => self.gone = Some(reason),
         }

@@ -90,7 +90,7 @@ impl Counting {
             exabgp::Report::Neighbor(neighbor) => {
                 self.up.remove(&neighbor.address);
             }
-            exabgp::Report::Wire(_) | exabgp::Report::Gone { .. } => {}
+            exabgp::Report::Wire(_) | exabgp::Report::Unwatched { .. } | exabgp::Report::Gone { .. } => {}
         }
     }
 

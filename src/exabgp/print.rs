@@ -79,7 +79,7 @@ impl Printer {
                 },
                 order = orders.recv() => match order {
                     Some(Order::Do(steps)) => self.print(&steps),
-                    Some(Order::EndOfRib(_) | Order::Keep(_) | Order::Forget(_) | Order::Heartbeat) => {}
+                    Some(Order::EndOfRib(_) | Order::Keep(_) | Order::Forget(_) | Order::Heartbeat { .. }) => {}
                     None => return,
                 },
             }

@@ -172,15 +172,13 @@ impl Server {
     /// The newest wins.
     fn adopt(&mut self, greeted: Greeted) {
         let Greeted { stream, hello, rest } = greeted;
-        let Hello { protocol: _, pid, epoch } = hello;
-        info!(pid, epoch, "the relay is connected");
+        info!(pid = hello.pid, epoch = hello.epoch, "the relay is connected");
         if self.link.is_some() {
             self.lose("another relay has taken its place".to_owned());
         }
         self.told = None;
-        let settings = Settings { epoch, ..self.settings.clone() };
         let now = Instant::now();
-        let mut link = Link { stream, conversation: Conversation::new(settings, now) };
+        let mut link = Link { stream, conversation: Conversation::new(hello, &self.settings, now) };
         let understood = link.conversation.take(&rest, now);
         self.link = Some(link);
         if let Err(reason) = understood {

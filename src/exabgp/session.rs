@@ -180,7 +180,7 @@ impl Session {
             // They are ordered again with the next table.
             Order::Keep(_) => {}
             // The relay's own business.
-            Order::Forget(_) | Order::Heartbeat => {}
+            Order::Forget(_) | Order::Heartbeat { .. } => {}
         }
         self.proceed(at);
     }

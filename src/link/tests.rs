@@ -30,18 +30,22 @@ fn to_relay() -> impl Strategy<Value = ToRelay> {
             ToRelay::Keep(Keep { prefix: prefix(), rung, demotion, will })
         }),
         Just(ToRelay::Forget(prefix())),
-        any::<u64>().prop_map(|lease_ms| ToRelay::Heartbeat { lease_ms }),
+        (any::<u64>(), any::<bool>())
+            .prop_map(|(lease_ms, unwatched)| ToRelay::Heartbeat { lease_ms, unwatched }),
     ]
 }
 
 fn to_agent() -> impl Strategy<Value = ToAgent> {
     let held = Held { prefix: prefix(), rung: Some(2), willed: true };
     prop_oneof![
-        (any::<u32>(), proptest::option::of("\\PC*")).prop_map(|(pid, epoch)| ToAgent::Hello(Hello {
-            protocol: PROTOCOL,
-            pid,
-            epoch
-        })),
+        (any::<u32>(), proptest::option::of("\\PC*"), any::<Option<u64>>()).prop_map(
+            |(pid, epoch, unwatched_ms)| ToAgent::Hello(Hello {
+                protocol: PROTOCOL,
+                pid,
+                epoch,
+                unwatched_ms
+            })
+        ),
         (0_usize..4).prop_map(move |length| ToAgent::Holds(vec![held; length])),
         "(?s).*".prop_map(ToAgent::Line),
         Just(ToAgent::Overlong),
@@ -85,7 +89,12 @@ fn greetings_of_another_version_are_refused_by_their_number_whatever_else_they_s
 
 #[test]
 fn greetings_of_this_version_are_read() {
-    let hello = ToAgent::Hello(Hello { protocol: PROTOCOL, pid: 7, epoch: Some("1-2-3".to_owned()) });
+    let hello = ToAgent::Hello(Hello {
+        protocol: PROTOCOL,
+        pid: 7,
+        epoch: Some("1-2-3".to_owned()),
+        unwatched_ms: None,
+    });
     assert_eq!(first::<ToAgent>(&line(&hello)).unwrap(), hello);
     let welcome = ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms: 60_000, silence_ms: None });
     assert_eq!(first::<ToRelay>(&line(&welcome)).unwrap(), welcome);

@@ -109,6 +109,18 @@ impl Watch {
         self.disconnected_at.get_or_insert(at);
     }
 
+    /// Before this agent's life nobody has watched libvirt since `since`.
+    pub(super) fn unwatched(&mut self, since: Instant) {
+        if !self.listed {
+            self.lost_since = self.lost_since.map(|lost| lost.min(since));
+        }
+    }
+
+    /// Whether what is known of the VMs is as libvirt tells it at `now`.
+    pub(super) fn vouches(&self, now: Instant) -> bool {
+        self.listed && matches!(self.trust, Trust::Full) && now < self.silent_since()
+    }
+
     /// This process stood still for longer than a lease, until `now`: it has missed what happened meanwhile, and the VMs may
     /// run elsewhere by now.
     pub(super) fn stood_still(&mut self, now: Instant) {

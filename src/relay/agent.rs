@@ -7,6 +7,10 @@ use super::{Identity, Link, Notice, Relay};
 use crate::exabgp::Lines;
 use crate::link::{self, Hello, LinkError, PROTOCOL, ToAgent, ToRelay, Welcome};
 
+/// How many times in a lease it is written down that the agent knows what libvirt tells: a relay that is started anew takes
+/// the time since then for longer than it was by as little.
+const MARKS: u32 = 8;
+
 impl Relay {
     /// Connected to the agent's socket; it has not spoken yet.
     pub fn linked(&mut self) {
@@ -61,7 +65,7 @@ impl Relay {
             (Link::Open, Ok(message)) => self.obey(message, now),
             (Link::Silent, Err(error @ LinkError::Protocol { .. })) => {
                 // Our own version is in it, by which the agent can tell its operator.
-                self.hello();
+                self.hello(now);
                 self.link = Link::Refused;
                 self.refuse(error.to_string());
             }
@@ -79,9 +83,10 @@ impl Relay {
         }
     }
 
-    fn hello(&mut self) {
+    fn hello(&mut self, now: Instant) {
         let Identity { pid, epoch } = self.identity.clone();
-        let hello = ToAgent::Hello(Hello { protocol: PROTOCOL, pid, epoch });
+        let unwatched_ms = Some(link::millis(self.vigil.unwatched(now)));
+        let hello = ToAgent::Hello(Hello { protocol: PROTOCOL, pid, epoch, unwatched_ms });
         link::encode(&hello, self.to_agent.buffer());
     }
 
@@ -94,7 +99,7 @@ impl Relay {
         self.to_exabgp.abandon();
         self.effects.notices.push(Notice::AgentCame);
         self.beat(welcome.lease_ms, now);
-        self.hello();
+        self.hello(now);
         for message in link::holds(self.ledger.held()) {
             link::encode(&message, self.to_agent.buffer());
         }
@@ -114,8 +119,23 @@ impl Relay {
             }
             ToRelay::Keep(keep) => self.change(&Change::Keep(keep)),
             ToRelay::Forget(prefix) => self.change(&Change::Forget(prefix)),
-            ToRelay::Heartbeat { lease_ms } => self.beat(lease_ms, now),
+            ToRelay::Heartbeat { lease_ms, unwatched } => {
+                if !unwatched {
+                    self.vouched(lease_ms, now);
+                }
+                self.beat(lease_ms, now);
+            }
             ToRelay::Welcome(_) => self.give_up("the agent greeted twice", now),
+        }
+    }
+
+    /// The agent knows what libvirt tells. Written down now and then, for a relay that comes after this one.
+    fn vouched(&mut self, lease_ms: u64, now: Instant) {
+        self.vigil.vouched(now);
+        let Some(uptime) = self.uptime(now) else { return };
+        let every = Duration::from_millis(lease_ms) / MARKS;
+        if self.ledger.vouched().is_none_or(|at| uptime >= at.saturating_add(every)) {
+            self.change(&Change::VouchedMs(link::millis(uptime)));
         }
     }
 

@@ -19,6 +19,8 @@ const FORMAT: u32 = 1;
 pub struct Ledger {
     entries: BTreeMap<Prefix, Entry>,
     lease: Option<Duration>,
+    /// What the machine's monotonic clock showed when an agent last knew what libvirt tells, within an eighth of a lease.
+    vouched: Option<Duration>,
     /// How many entries are due in each [`Stage`].
     due: [usize; 2],
 }
@@ -70,6 +72,8 @@ impl Entry {
 pub(super) enum Change {
     /// The agent is to be heard of this often.
     LeaseMs(u64),
+    /// At this time of the machine's monotonic clock the agent knew what libvirt tells.
+    VouchedMs(u64),
     /// Stands, or is about to go.
     Keep(Keep),
     /// Its demotion was carried out.
@@ -111,6 +115,9 @@ impl Ledger {
         if let Some(lease) = self.lease {
             link::encode(&Change::LeaseMs(link::millis(lease)), &mut out);
         }
+        if let Some(vouched) = self.vouched {
+            link::encode(&Change::VouchedMs(link::millis(vouched)), &mut out);
+        }
         for (&prefix, Entry { rung, demotion, will, done }) in &self.entries {
             let keep = Keep { prefix, rung: *rung, demotion: demotion.clone(), will: will.clone() };
             link::encode(&Change::Keep(keep), &mut out);
@@ -124,6 +131,7 @@ impl Ledger {
     pub(super) fn apply(&mut self, change: &Change) {
         match change {
             Change::LeaseMs(lease_ms) => self.lease = Some(Duration::from_millis(*lease_ms)),
+            Change::VouchedMs(at) => self.vouched = Some(Duration::from_millis(*at)),
             Change::Keep(Keep { prefix, rung, demotion, will }) => {
                 // A will goes to ExaBGP as it is: one line that can't be two, in ASCII.
                 let fits = |line: &&String| line.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -158,6 +166,11 @@ impl Ledger {
     /// How long the agent may be silent; `None`: none was ever heard.
     pub(super) const fn lease(&self) -> Option<Duration> {
         self.lease
+    }
+
+    /// When an agent last knew what libvirt tells, by the machine's monotonic clock.
+    pub(super) const fn vouched(&self) -> Option<Duration> {
+        self.vouched
     }
 
     /// How many prefixes are due in a stage.

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -59,11 +60,20 @@ pub fn run(socket: &Path, ledger: &Path) -> Result<(), RelayError> {
         let pid = std::process::id();
         info!(pid, epoch, socket = %socket.display(), prefixes = ledger.len(), "the relay begins");
         journal.begin(&ledger);
-        let relay = Relay::new(Identity { pid, epoch }, ledger, Instant::now());
+        let now = Instant::now();
+        let relay = Relay::new(Identity { pid, epoch }, ledger, now).with_uptime(uptime(), now);
         let link = Link::Down(Instant::now());
         let shell = Shell { relay, journal, socket: socket.to_path_buf(), link, unreachable: None };
         shell.run(stdin, stdout).await
     })
+}
+
+/// What the machine's monotonic clock shows, which every process of one boot shares.
+fn uptime() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
+    // The clock is never negative.
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 struct Shell {

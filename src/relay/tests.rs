@@ -89,7 +89,7 @@ impl Bench {
     }
 
     fn beat(&mut self) {
-        self.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE) });
+        self.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE), unwatched: false });
     }
 
     fn keep(&mut self, number: u32, will: &[String]) {
@@ -143,7 +143,7 @@ fn nothing_is_said_to_an_agent_that_has_not_spoken() {
     bench.says(&format!("{STATE}\ndone\n"));
     assert_eq!(bench.at_agent(), []);
     bench.greet();
-    let hello = Hello { protocol: PROTOCOL, pid: 7, epoch: identity().epoch };
+    let hello = Hello { protocol: PROTOCOL, pid: 7, epoch: identity().epoch, unwatched_ms: Some(0) };
     assert_eq!(bench.at_agent(), [ToAgent::Hello(hello), ToAgent::Line(STATE.to_owned())]);
     bench.says("done\nerr");
     bench.says("or\n");

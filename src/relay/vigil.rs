@@ -14,6 +14,8 @@ const CALM: Duration = Duration::from_secs(60);
 pub(super) struct Vigil {
     /// When its last heartbeat came, or when this relay began.
     heard_at: Instant,
+    /// When an agent last knew what libvirt tells, or when this relay began, unless it inherits an earlier moment.
+    vouched_at: Instant,
     agent: Agent,
     /// How many times the silence of an agent that is well it is left alone for. An agent that is only slow comes back
     /// when it was given up, and reads ExaBGP's table once more, which slows it down further: the next time it is waited
@@ -38,7 +40,7 @@ enum Agent {
 impl Vigil {
     /// Begins without an agent.
     pub(super) const fn new(now: Instant) -> Self {
-        Self { heard_at: now, agent: Agent::Away { since: now }, slack: 1 }
+        Self { heard_at: now, vouched_at: now, agent: Agent::Away { since: now }, slack: 1 }
     }
 
     /// An agent has greeted.
@@ -92,8 +94,23 @@ impl Vigil {
         }
     }
 
-    /// When a lease of this length ends.
+    /// It knows what libvirt tells.
+    pub(super) const fn vouched(&mut self, now: Instant) {
+        self.vouched_at = now;
+    }
+
+    /// For how long none has.
+    pub(super) fn unwatched(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.vouched_at)
+    }
+
+    /// When a lease of this length ends. An agent that is there lowers its routes by itself when libvirt is away; of one
+    /// that is not, what counts is when it last knew: agents and relays that come and go must not put the end off.
     pub(super) fn lease_ends_at(&self, lease: Duration) -> Option<Instant> {
-        self.heard_at.checked_add(lease)
+        let from = match self.agent {
+            Agent::There { .. } => self.heard_at,
+            Agent::Away { .. } => self.vouched_at,
+        };
+        from.checked_add(lease)
     }
 }

@@ -82,6 +82,7 @@ impl Exchange {
                 Report::Ready { .. }
                 | Report::Settled { .. }
                 | Report::Wire(_)
+                | Report::Unwatched { .. }
                 | Report::Gone { .. }
                 | Report::Lost { .. } => {}
             }
@@ -161,7 +162,8 @@ impl Exchange {
             | Report::InDoubt { .. }
             | Report::Lost { .. }
             | Report::Neighbor(_)
-            | Report::Wire(_) => None,
+            | Report::Wire(_)
+            | Report::Unwatched { .. } => None,
         })
     }
 
@@ -177,7 +179,11 @@ impl Exchange {
                 }
                 Report::InDoubt { reason } => panic!("in doubt: {reason}"),
                 Report::Gone { reason } => panic!("ExaBGP is gone: {reason}"),
-                Report::Ready { .. } | Report::Neighbor(_) | Report::Wire(_) | Report::Lost { .. } => None,
+                Report::Ready { .. }
+                | Report::Neighbor(_)
+                | Report::Wire(_)
+                | Report::Unwatched { .. }
+                | Report::Lost { .. } => None,
             })
         };
         (0..count).map(settled).collect()

@@ -13,11 +13,8 @@ from machine.base import REPOSITORY
 DEPLOY = REPOSITORY / "deploy"
 ROAMD = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug/roamd"
 PLAYBOOK = DEPLOY / "ansible" / "roll_out.yml"
-# The scripts of a package that does no more than the role needs: the user that the unit runs as.
-POSTINST = """#!/bin/sh
-set -e
-getent passwd roamd >/dev/null || useradd --system --home-dir / --shell /usr/sbin/nologin --user-group roamd
-"""
+# What the package does beside bringing files, as far as the role needs it: the user that the unit runs as.
+POSTINST = "#!/bin/sh\nset -e\nsystemd-sysusers roamd.conf\n"
 CONTROL = """Package: roamd
 Version: 0.0.1
 Architecture: amd64
@@ -28,15 +25,18 @@ Description: roamd as cargo built it last
 
 
 def package(directory):
-    """A package of the binaries that cargo built last and the units of deploy/systemd."""
+    """A package of what cargo built last, which takes a second; that of deploy/package has tests of its own, and takes a release."""
     tree = directory / "package"
     for folder, files in (("usr/bin", [ROAMD, ROAMD.with_name("roamd-relay")]),
-                          ("lib/systemd/system", [DEPLOY / "systemd/roamd.service"])):
+                          ("usr/lib/systemd/system", [DEPLOY / "systemd/roamd.service"]),
+                          ("usr/lib/sysusers.d", [DEPLOY / "debian/sysusers.d/roamd.conf"]),
+                          ("etc/roamd", [DEPLOY / "debian/config.yaml"])):
         (tree / folder).mkdir(parents=True)
         for file in files:
             shutil.copy(file, tree / folder)
     subprocess.run(["strip", tree / "usr/bin/roamd", tree / "usr/bin/roamd-relay"], check=True)
     (tree / "DEBIAN").mkdir()
+    (tree / "DEBIAN/conffiles").write_text("/etc/roamd/config.yaml\n")
     (tree / "DEBIAN/control").write_text(CONTROL)
     (tree / "DEBIAN/postinst").write_text(POSTINST)
     (tree / "DEBIAN/postinst").chmod(0o755)

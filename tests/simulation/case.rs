@@ -98,7 +98,7 @@ impl Case {
 
 impl Setting {
     /// Everything that a managed VM is reached by.
-    pub(crate) fn prefixes(&self, vm: usize) -> Vec<String> {
+    pub(crate) fn prefixes(vm: usize) -> Vec<String> {
         let mut prefixes = vec![format!("198.51.100.{}/32", vm + 1)];
         if vm.is_multiple_of(3) {
             prefixes.push(format!("2001:db8:5::{:x}/128", vm + 1));
@@ -121,8 +121,7 @@ impl Setting {
         );
         for vm in (0..self.vms).filter(|vm| !without.contains(vm)) {
             let pin = if vm == 0 { format!("uuid: {}, ", uuid(vm)) } else { String::new() };
-            let ips: Vec<String> = self
-                .prefixes(vm)
+            let ips: Vec<String> = Self::prefixes(vm)
                 .iter()
                 .map(|prefix| format!("'{}'", prefix.split('/').next().unwrap()))
                 .collect();

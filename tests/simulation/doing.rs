@@ -2,12 +2,13 @@
 
 use roamd::agent::{Command, Input};
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::breaks::{self, Break};
 use crate::clock::{MS, SECOND, Time};
-use crate::fleet::{Event, Fleet};
-use crate::guests::{self, Break, Stage};
+use crate::event::Event;
+use crate::fleet::Fleet;
+use crate::guests::{self, Stage};
 use crate::host::{Host, Part};
 use crate::operations::{Operation, Verb};
 
@@ -55,7 +56,8 @@ impl Fleet {
                 }
             }
             Verb::StepClock => {
-                let micros = i64::try_from(length).unwrap() * if operation.to % 2 == 0 { 60 } else { -60 };
+                let micros =
+                    i64::try_from(length).unwrap() * if operation.to.is_multiple_of(2) { 60 } else { -60 };
                 self.hosts[host].wall.fetch_add(micros, Ordering::Relaxed);
             }
             Verb::MoveOffline => self.move_offline(&operation),
@@ -266,7 +268,7 @@ impl Fleet {
             }),
             _ => true,
         };
-        let script = guests::broken(stage, what, ran, vm.is_multiple_of(2), &mut self.random);
+        let script = breaks::broken(stage, what, ran, vm.is_multiple_of(2), &mut self.random);
         if !script.is_empty() {
             self.follow(vm, script);
         }
@@ -328,78 +330,6 @@ impl Fleet {
         let end = one.cut_until;
         one.is_ill_until(end + 4 * SECOND, true);
         self.out_of_reach(host, end);
-        self.watch.everything();
-    }
-
-    /// Another VM is held or left out on this host, or all are as in the beginning.
-    fn reload(&mut self, host: usize, which: usize, length: Time) {
-        let setting = self.setting();
-        let vm = which % setting.vms;
-        let one = &mut self.hosts[host];
-        let changed = match length / MS % 3 {
-            0 => {
-                one.held.clear();
-                one.without.clear();
-                true
-            }
-            1 => one.held.insert(vm),
-            _ => one.without.insert(vm),
-        };
-        if !changed {
-            return;
-        }
-        let held: Vec<usize> = one.held.difference(&one.without).copied().collect();
-        let without: Vec<usize> = one.without.iter().copied().collect();
-        one.config = setting.config(host, &held, &without);
-        one.reloaded_at = self.clock.now();
-        let config = Box::new((*one.config).clone());
-        let agent = one.life(Part::Agent);
-        let input = Box::new(Input::Command(Command::Reload(Ok(config))));
-        self.clock.after(10, Event::AgentHears { host, agent, input });
-        self.watch.everything();
-    }
-
-    /// A part begins to live again, if nothing else has started it.
-    pub(crate) fn starts(&mut self, host: usize, part: Part) {
-        let now = self.clock.instant();
-        // A machine that is down starts everything when it comes up.
-        let Host { down_until, frozen_until, .. } = self.hosts[host];
-        if down_until > self.clock.now() {
-            return;
-        }
-        if frozen_until > self.clock.now() {
-            self.clock.at(frozen_until, Event::Starts { host, part });
-            return;
-        }
-        let setting = self.setting();
-        let tor_as = self.tor_as(host);
-        let one = &mut self.hosts[host];
-        match part {
-            Part::Agent if one.agent.is_none() => {
-                let clocks = self.clock.reader(Arc::clone(&one.wall));
-                one.start_agent(clocks);
-                let agent = one.life(Part::Agent);
-                let after = one.random.between(5 * MS, 50 * MS);
-                self.clock.after(after, Event::Connects { host, agent });
-                self.clock.after(0, Event::AgentHears { host, agent, input: Box::new(Input::Time) });
-            }
-            Part::Relay if one.relay.is_none() && one.exabgp.is_some() => {
-                one.start_relay(now);
-                let relay = one.life(Part::Relay);
-                self.clock.after(MS, Event::RelayConnects { host, relay });
-                self.relay_acts(host);
-            }
-            Part::Exabgp if one.exabgp.is_none() => {
-                one.start_exabgp(&setting, tor_as);
-                let exabgp = one.life(Part::Exabgp);
-                let after = one.random.between(100 * MS, 2 * SECOND);
-                self.clock.after(after, Event::SessionTries { host, exabgp });
-                self.clock.after(170 * MS, Event::Starts { host, part: Part::Relay });
-            }
-            Part::Libvirtd => one.libvirtd_up = true,
-            Part::Agent | Part::Relay | Part::Exabgp => {}
-        }
-        self.note(format_args!("{host} starts {part:?}"));
         self.watch.everything();
     }
 }

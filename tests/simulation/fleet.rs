@@ -1,171 +1,16 @@
 //! The fleet: hosts, VMs and the fabric on one clock, and what happens to them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Instant;
-
-use roamd::agent::Input;
-use roamd::libvirt::Report;
-use roamd::vm::{LifecycleKind, Uuid};
 
 use crate::case::{Case, Setting, local_as};
 use crate::clock::{Clock, MS, SECOND, Time};
+use crate::event::{Event, part_of};
 use crate::fabric::{Fabric, Message, Path, Speaker};
-use crate::guests::{Act, Script, Stage};
+use crate::guests::{Script, Stage};
 use crate::host::{Host, Part};
 use crate::invariants::{Broken, Watch};
 use crate::random::Random;
-
-/// Something that is due.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Operate(usize),
-    /// The first of these acts is due now.
-    Acts {
-        vm: usize,
-        job: u64,
-        acts: VecDeque<(Time, Act)>,
-    },
-    /// A life-cycle event reaches the agent's process.
-    Told {
-        host: usize,
-        agent: u64,
-        connection: u64,
-        vm: usize,
-        uuid: Uuid,
-        kind: LifecycleKind,
-    },
-    /// The agent's threads try to connect to libvirt.
-    Connects {
-        host: usize,
-        agent: u64,
-    },
-    /// libvirtd takes a list, or a look.
-    Lists {
-        host: usize,
-        agent: u64,
-        connection: u64,
-        asked_at: Instant,
-    },
-    Looks {
-        host: usize,
-        agent: u64,
-        connection: u64,
-        asked_at: Instant,
-        uuid: Uuid,
-    },
-    /// It is time to list without being asked.
-    ListIsDue {
-        host: usize,
-        agent: u64,
-        connection: u64,
-    },
-    /// A report of libvirt's reaches the agent.
-    Libvirt {
-        host: usize,
-        agent: u64,
-        report: Box<Report>,
-    },
-    /// The connection to libvirt has ended.
-    Disconnects {
-        host: usize,
-        agent: u64,
-        connection: u64,
-    },
-    AgentHears {
-        host: usize,
-        agent: u64,
-        input: Box<Input>,
-    },
-    AgentWakes {
-        host: usize,
-        agent: u64,
-    },
-    RelayWakes {
-        host: usize,
-        relay: u64,
-    },
-    RelayConnects {
-        host: usize,
-        relay: u64,
-    },
-    /// The agent takes a relay's connection.
-    AgentAccepts {
-        host: usize,
-        agent: u64,
-        link: u64,
-    },
-    ToAgent {
-        host: usize,
-        link: u64,
-        bytes: Vec<u8>,
-    },
-    ToRelay {
-        host: usize,
-        link: u64,
-        bytes: Vec<u8>,
-    },
-    AgentSeesEnd {
-        host: usize,
-        link: u64,
-    },
-    RelaySeesEnd {
-        host: usize,
-        link: u64,
-    },
-    ToExabgp {
-        host: usize,
-        exabgp: u64,
-        bytes: Vec<u8>,
-    },
-    FromExabgp {
-        host: usize,
-        relay: u64,
-        exabgp: u64,
-        bytes: Vec<u8>,
-    },
-    ExabgpTurns {
-        host: usize,
-        exabgp: u64,
-    },
-    /// A host's speaker tries to have a session with its switch.
-    SessionTries {
-        host: usize,
-        exabgp: u64,
-    },
-    /// The switch has heard nothing of a host for the hold time, if it was cut off all the while.
-    HoldEnds {
-        host: usize,
-        session: u64,
-        since: Time,
-    },
-    /// The switch keeps a host's stale routes no longer.
-    RestartTimeEnds {
-        host: usize,
-        session: u64,
-    },
-    /// BGP's words; a host's are of one session.
-    Bgp {
-        session: Option<(usize, u64)>,
-        message: Message,
-    },
-    /// End-of-RIB of a family.
-    EndOfRib {
-        host: usize,
-        session: u64,
-        ipv6: bool,
-    },
-    /// A part begins to live again.
-    Starts {
-        host: usize,
-        part: Part,
-    },
-    /// What stood still goes on: VMs that were started elsewhere meanwhile are ended.
-    Thaws {
-        host: usize,
-    },
-    Audit,
-}
 
 /// BGP's hold time, and for how long a switch keeps the routes of a host that restarts.
 pub(crate) const HOLD: Time = 9 * SECOND;
@@ -238,7 +83,7 @@ impl Fleet {
         let setting = case.setting;
         let racks = (0..setting.hosts).map(|host| host / setting.rack).collect();
         let mut prefixes: Vec<(String, Option<usize>)> = (0..setting.vms)
-            .flat_map(|vm| setting.prefixes(vm).into_iter().map(move |prefix| (prefix, Some(vm))))
+            .flat_map(|vm| Setting::prefixes(vm).into_iter().map(move |prefix| (prefix, Some(vm))))
             .collect();
         prefixes.extend((0..setting.hosts).map(|host| (crate::host::loopback(host), None)));
         let index = prefixes.iter().enumerate().map(|(index, (text, _))| (text.clone(), index)).collect();
@@ -333,7 +178,7 @@ impl Fleet {
             }
             Event::Connects { host, agent } => self.connects(host, agent),
             Event::Lists { host, agent, connection, asked_at } => {
-                self.lists((host, agent, connection), asked_at)
+                self.lists((host, agent, connection), asked_at);
             }
             Event::Looks { host, agent, connection, asked_at, uuid } => {
                 self.looks((host, agent, connection), asked_at, uuid);
@@ -350,13 +195,13 @@ impl Fleet {
             Event::RelayWakes { host, relay } => self.relay_wakes(host, relay),
             Event::RelayConnects { host, relay } => self.relay_connects(host, relay),
             Event::AgentAccepts { host, agent, link } => self.agent_accepts(host, agent, link),
-            Event::ToAgent { host, link, bytes } => self.to_agent(host, link, &bytes),
-            Event::ToRelay { host, link, bytes } => self.to_relay(host, link, &bytes),
+            Event::ToAgent { host, link, bytes } => self.agent_reads(host, link, &bytes),
+            Event::ToRelay { host, link, bytes } => self.relay_reads(host, link, &bytes),
             Event::AgentSeesEnd { host, link } => self.agent_sees_end(host, link),
             Event::RelaySeesEnd { host, link } => self.relay_sees_end(host, link),
-            Event::ToExabgp { host, exabgp, bytes } => self.to_exabgp(host, exabgp, &bytes),
+            Event::ToExabgp { host, exabgp, bytes } => self.exabgp_reads(host, exabgp, &bytes),
             Event::FromExabgp { host, relay, exabgp, bytes } => {
-                self.from_exabgp(host, (relay, exabgp), &bytes)
+                self.relay_hears(host, (relay, exabgp), &bytes);
             }
             Event::ExabgpTurns { host, exabgp } => self.exabgp_turns(host, exabgp),
             Event::SessionTries { host, exabgp } => self.session_tries(host, exabgp),
@@ -446,7 +291,7 @@ impl Fleet {
     }
 
     /// A host's words as the fabric has them.
-    pub(crate) fn path(host: usize, told: Option<&crate::exabgp::Told>) -> Option<Path> {
+    pub(crate) fn path(host: usize, told: Option<&crate::command::Told>) -> Option<Path> {
         debug_assert!(local_as(host) > 0);
         told.map(|told| Path {
             origin: host,
@@ -459,38 +304,4 @@ impl Fleet {
 
 pub(crate) fn rung(path: Option<Path>) -> Option<u32> {
     path.map(|path| path.rung.unwrap_or(9))
-}
-
-/// Whose process takes the event in.
-const fn part_of(event: &Event) -> Option<(usize, Part)> {
-    Some(match event {
-        Event::Told { host, .. }
-        | Event::Libvirt { host, .. }
-        | Event::Disconnects { host, .. }
-        | Event::AgentHears { host, .. }
-        | Event::AgentWakes { host, .. }
-        | Event::AgentAccepts { host, .. }
-        | Event::ToAgent { host, .. }
-        | Event::ListIsDue { host, .. }
-        | Event::AgentSeesEnd { host, .. } => (*host, Part::Agent),
-        Event::RelayWakes { host, .. }
-        | Event::RelayConnects { host, .. }
-        | Event::ToRelay { host, .. }
-        | Event::FromExabgp { host, .. }
-        | Event::RelaySeesEnd { host, .. } => (*host, Part::Relay),
-        Event::ToExabgp { host, .. } | Event::ExabgpTurns { host, .. } => (*host, Part::Exabgp),
-        Event::Lists { host, .. } | Event::Looks { host, .. } | Event::Connects { host, .. } => {
-            (*host, Part::Libvirtd)
-        }
-        Event::Operate(_)
-        | Event::Acts { .. }
-        | Event::SessionTries { .. }
-        | Event::HoldEnds { .. }
-        | Event::RestartTimeEnds { .. }
-        | Event::Bgp { .. }
-        | Event::EndOfRib { .. }
-        | Event::Starts { .. }
-        | Event::Thaws { .. }
-        | Event::Audit => return None,
-    })
 }

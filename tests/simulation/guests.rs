@@ -69,34 +69,26 @@ impl Stage {
     }
 }
 
-/// What breaks a migration from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Break {
-    Libvirtd(usize),
-    Host(usize),
-    Link,
-}
-
 const PAUSED: VmState = VmState::Paused(PausedReason::User);
-const MIGRATING: VmState = VmState::Paused(PausedReason::Migration);
+pub(crate) const MIGRATING: VmState = VmState::Paused(PausedReason::Migration);
 const SUSPENDED: LifecycleKind = LifecycleKind::Suspended(SuspendedDetail::Paused);
 const UNPAUSED: LifecycleKind = LifecycleKind::Resumed(ResumedDetail::Unpaused);
 const FAILED: LifecycleKind = LifecycleKind::Stopped(StoppedDetail::Failed);
 
-const fn running(reason: RunningReason) -> VmState {
+pub(crate) const fn running(reason: RunningReason) -> VmState {
     VmState::Running(reason)
 }
 
 /// A script that is being written.
-struct Writer<'a> {
-    acts: Script,
+pub(crate) struct Writer<'a> {
+    pub(crate) acts: Script,
     /// What a domain is when it is off: unknown, where it is transient.
-    persistent: bool,
-    random: &'a mut Random,
+    pub(crate) persistent: bool,
+    pub(crate) random: &'a mut Random,
 }
 
 impl Writer<'_> {
-    fn act(&mut self, after: Time, act: Act) {
+    pub(crate) fn act(&mut self, after: Time, act: Act) {
         self.acts.push((after, act));
     }
 
@@ -104,28 +96,34 @@ impl Writer<'_> {
         self.random.delay(low, high)
     }
 
-    fn state(&mut self, after: Time, host: usize, state: VmState, kind: LifecycleKind) {
+    pub(crate) fn state(&mut self, after: Time, host: usize, state: VmState, kind: LifecycleKind) {
         self.act(after, Act::State(host, Some(state), Some(kind)));
     }
 
     /// Its vCPUs stop or go on, and QEMU says so at once.
-    fn runs(&mut self, after: Time, host: Option<usize>) {
+    pub(crate) fn runs(&mut self, after: Time, host: Option<usize>) {
         self.act(after, Act::Runs(host));
     }
 
-    fn off(&mut self, after: Time, host: usize, reason: ShutoffReason, kind: Option<LifecycleKind>) {
+    pub(crate) fn off(
+        &mut self,
+        after: Time,
+        host: usize,
+        reason: ShutoffReason,
+        kind: Option<LifecycleKind>,
+    ) {
         let state = self.persistent.then_some(VmState::Shutoff(reason));
         self.act(after, Act::State(host, state, kind));
         self.act(0, Act::Side(host, None));
     }
 
     /// The copy at the destination is given up.
-    fn drop_copy(&mut self, after: Time, to: usize) {
+    pub(crate) fn drop_copy(&mut self, after: Time, to: usize) {
         self.act(after, Act::State(to, None, Some(FAILED)));
         self.act(0, Act::Side(to, None));
     }
 
-    fn destroyed(&mut self, after: Time, host: usize) {
+    pub(crate) fn destroyed(&mut self, after: Time, host: usize) {
         self.state(
             after,
             host,
@@ -136,7 +134,7 @@ impl Writer<'_> {
         self.off(20 * MS, host, ShutoffReason::Destroyed, Some(kind));
     }
 
-    fn stage(&mut self, stage: Stage) {
+    pub(crate) fn stage(&mut self, stage: Stage) {
         self.act(0, Act::Stage(stage));
     }
 }
@@ -226,7 +224,8 @@ fn here(writer: &mut Writer<'_>, verb: Verb, host: usize, state: Option<VmState>
         }
         // Its vCPUs stand still, but it counts as executing: it goes on here within a second.
         Verb::Dump if runs => {
-            let reason = if operation.ms % 2 == 0 { PausedReason::Dump } else { PausedReason::Snapshot };
+            let reason =
+                if operation.ms.is_multiple_of(2) { PausedReason::Dump } else { PausedReason::Snapshot };
             writer.state(0, host, VmState::Paused(reason), SUSPENDED);
             let wait = writer.wait(280 * MS, 740 * MS);
             writer.state(wait, host, running(RunningReason::Unpaused), UNPAUSED);
@@ -372,7 +371,7 @@ fn arrive(writer: &mut Writer<'_>, after: Time, to: usize, reason: RunningReason
     writer.state(0, to, running(reason), LifecycleKind::Resumed(detail));
 }
 
-fn resume_source(writer: &mut Writer<'_>, after: Time, from: usize, unpaused: bool) {
+pub(crate) fn resume_source(writer: &mut Writer<'_>, after: Time, from: usize, unpaused: bool) {
     writer.runs(after, Some(from));
     let (reason, detail) = if unpaused {
         (RunningReason::Unpaused, ResumedDetail::Unpaused)
@@ -395,97 +394,4 @@ pub(crate) fn move_offline(from: usize, to: usize) -> Script {
     let added = LifecycleKind::Defined(DefinedDetail::Added);
     let removed = LifecycleKind::Undefined(UndefinedDetail::Removed);
     vec![(100 * MS, Act::State(to, Some(off), Some(added))), (50 * MS, Act::State(from, None, Some(removed)))]
-}
-
-/// What follows when a migration, or the host of a VM, breaks.
-pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, random: &mut Random) -> Script {
-    let mut writer = Writer { acts: Script::new(), persistent, random };
-    let w = &mut writer;
-    match (stage, what) {
-        (Stage::Off, _) | (Stage::Here(_), Break::Libvirtd(_) | Break::Link) => {}
-        (Stage::Here(_), Break::Host(_)) => {
-            w.runs(0, None);
-            w.stage(Stage::Off);
-        }
-        (Stage::Copy { from, to, .. } | Stage::Frozen { from, to }, Break::Host(host)) if host == from => {
-            w.runs(0, None);
-            w.drop_copy(1_100 * MS, to);
-            w.stage(Stage::Off);
-        }
-        (Stage::Copy { from, mode, to }, Break::Libvirtd(host)) if host == from => {
-            if mode == Mode::PeerToPeer {
-                w.destroyed(1_600 * MS, to);
-                w.act(0, Act::State(to, None, None));
-            } else {
-                w.drop_copy(1_850 * MS, to);
-            }
-            w.act(0, Act::Side(from, None));
-            w.stage(Stage::Here(from));
-        }
-        (Stage::Copy { from, to, .. }, Break::Libvirtd(_)) => {
-            w.act(0, Act::Side(from, None));
-            w.act(0, Act::Needs(to));
-            w.act(0, Act::State(to, None, None));
-            w.stage(Stage::Here(from));
-        }
-        (Stage::Copy { from, to, .. }, Break::Link) => {
-            w.act(0, Act::Side(from, None));
-            w.drop_copy(1_100 * MS, to);
-            w.stage(Stage::Here(from));
-        }
-        (Stage::Copy { from, .. }, Break::Host(_)) => {
-            w.act(0, Act::Side(from, None));
-            w.stage(Stage::Here(from));
-        }
-        (Stage::Frozen { from, to }, Break::Libvirtd(host)) if host == from => {
-            w.act(0, Act::Needs(from));
-            if runs {
-                w.runs(0, Some(from));
-                w.act(0, Act::State(from, Some(running(RunningReason::MigrationCanceled)), None));
-            }
-            w.act(0, Act::Side(from, None));
-            w.drop_copy(1_850 * MS, to);
-            w.stage(Stage::Here(from));
-        }
-        (Stage::Frozen { from, to }, Break::Libvirtd(_) | Break::Host(_) | Break::Link) => {
-            if runs {
-                resume_source(w, 25 * MS, from, false);
-            }
-            match what {
-                Break::Libvirtd(_) => {
-                    w.act(0, Act::Needs(to));
-                    w.act(0, Act::State(to, None, None));
-                }
-                Break::Link => w.drop_copy(1_100 * MS, to),
-                Break::Host(_) => {}
-            }
-            w.stage(Stage::Here(from));
-        }
-        (Stage::Fetch { from, to }, Break::Host(host)) => {
-            w.runs(0, None);
-            if host == from {
-                w.drop_copy(SECOND, to);
-            } else {
-                let failed = LifecycleKind::Suspended(SuspendedDetail::PostcopyFailed);
-                w.state(0, from, VmState::Paused(PausedReason::PostcopyFailed), failed);
-                w.destroyed(5 * SECOND, from);
-            }
-            w.stage(Stage::Off);
-        }
-        (Stage::Confirm { from, to }, Break::Host(host)) if host == to => {
-            w.runs(0, None);
-            let kind = LifecycleKind::Stopped(StoppedDetail::Migrated);
-            w.off(SECOND, from, ShutoffReason::Migrated, Some(kind));
-            w.stage(Stage::Off);
-        }
-        (Stage::Confirm { to, .. }, Break::Host(_)) => w.stage(Stage::Here(to)),
-        (Stage::Fetch { from, to } | Stage::Confirm { from, to }, Break::Libvirtd(_) | Break::Link) => {
-            w.act(0, Act::Side(to, None));
-            w.act(SECOND, Act::Needs(from));
-            let kind = LifecycleKind::Stopped(StoppedDetail::Migrated);
-            w.off(0, from, ShutoffReason::Migrated, Some(kind));
-            w.stage(Stage::Here(to));
-        }
-    }
-    writer.acts
 }

@@ -16,7 +16,8 @@ use tokio::sync::{mpsc as channel, watch};
 
 use crate::case::{self, Setting};
 use crate::clock::Time;
-use crate::exabgp::{self, Exabgp, Told, Version};
+use crate::command::Told;
+use crate::exabgp::{self, Exabgp, Version};
 use crate::random::Random;
 
 /// The parts of a host that live, hang and die each by itself.
@@ -39,6 +40,7 @@ pub(crate) struct Domain {
 
 /// The threads that keep a connection to libvirt, as the agent knows them by their reports.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "four things that are so or not, each by itself")]
 pub(crate) struct Shell {
     /// The number of the present connection, or of the last one.
     pub(crate) connection: u64,
@@ -177,9 +179,9 @@ impl Host {
         });
     }
 
-    /// What a session with this life of ExaBGP is told.
-    pub(crate) fn settings(&self, epoch: Option<String>) -> Settings {
-        Settings { epoch, ..Settings::from(self.config.as_ref()) }
+    /// What a session is told.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::from(self.config.as_ref())
     }
 
     /// Begins a life of ExaBGP, with a loopback address that its own configuration announces.
@@ -201,13 +203,14 @@ impl Host {
     }
 
     /// Begins a life of the relay in the present life of ExaBGP.
-    pub(crate) fn start_relay(&mut self, now: std::time::Instant) {
+    pub(crate) fn start_relay(&mut self, now: std::time::Instant, uptime: std::time::Duration) {
         self.lives[Part::Relay as usize] += 1;
         let ledger = Ledger::read(&self.journal, &self.epoch);
         self.journal = ledger.text(&self.epoch);
         let pid = u32::try_from(self.life(Part::Relay)).unwrap();
         let identity = Identity { pid, epoch: Some(self.epoch.clone()) };
-        self.relay = Some(RelayRun { relay: Relay::new(identity, ledger, now), link: None, wakes_at: None });
+        let relay = Relay::new(identity, ledger, now).with_uptime(uptime, now);
+        self.relay = Some(RelayRun { relay, link: None, wakes_at: None });
     }
 
     /// Every domain, as a list shows it.

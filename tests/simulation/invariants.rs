@@ -8,9 +8,10 @@ use std::fmt;
 
 use crate::case::Setting;
 use crate::clock::{MS, SECOND, Time};
-use crate::exabgp::Command;
+use crate::command::Command;
+use crate::event::Event;
 use crate::fabric::Path;
-use crate::fleet::{AUDIT, Event, Fleet, HOLD, RESTART};
+use crate::fleet::{AUDIT, Fleet, HOLD, RESTART};
 use crate::guests::Stage;
 use crate::host::Part;
 

@@ -9,7 +9,8 @@ use roamd::vm::{Lifecycle, LifecycleKind, Uuid, VmName};
 
 use crate::case;
 use crate::clock::{MS, SECOND, Time};
-use crate::fleet::{Event, Fleet, Sabotage};
+use crate::event::Event;
+use crate::fleet::{Fleet, Sabotage};
 use crate::guests::{Act, Stage};
 use crate::host::{Domain, Part};
 
@@ -154,7 +155,7 @@ impl Fleet {
         let Some(run) = &mut one.agent else { return };
         if !up {
             let report = Report::Disconnected { error: "connection refused".to_owned(), at: now };
-            let wait = (100 * MS << run.shell.failures.min(10)).min(5 * SECOND);
+            let wait = ((100 * MS) << run.shell.failures.min(10)).min(5 * SECOND);
             run.shell.failures += 1;
             self.clock.after(wait, Event::Connects { host, agent });
             self.reports_soon(host, agent, Box::new(report));

@@ -8,11 +8,20 @@
 //! `ROAMD_SIMULATION_SEED` is the first seed, `ROAMD_SIMULATION_SECONDS` for how long new ones are tried; see `run` beside
 //! this file.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::wildcard_enum_match_arm, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::similar_names,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test"
+)]
 
+mod breaks;
 mod case;
 mod clock;
+mod command;
 mod doing;
+mod event;
 mod exabgp;
 mod fabric;
 mod fleet;
@@ -23,7 +32,9 @@ mod libvirtd;
 mod operations;
 mod random;
 mod replay;
+mod session;
 mod shrink;
+mod starts;
 mod wires;
 
 use std::fs;
@@ -123,28 +134,4 @@ fn what_is_made_to_go_wrong_is_noticed() {
         let noticed = (2..40).any(|seed| broken_by(Case::of_seed(seed), Some(sabotage)).is_some());
         assert!(noticed, "{sabotage:?}");
     }
-}
-
-#[test]
-fn survey() {
-    let Some(first) = variable("SURVEY") else { return };
-    for seed in first..first + 400 {
-        let case = Case::of_seed(seed);
-        let outcome = Fleet::new(case.clone(), false).run();
-        println!(
-            "{seed} {} hosts {} ops {} steps {}",
-            case.setting.hosts,
-            case.operations.len(),
-            outcome.steps,
-            outcome.broken.map_or("ok".to_owned(), |b| format!("{} at {}: {}", b.rule, b.at, b.words))
-        );
-    }
-}
-
-#[test]
-fn one_case() {
-    let Ok(file) = std::env::var("CASE") else { return };
-    let outcome = Fleet::new(Case::read(&fs::read_to_string(&file).unwrap()), true).run();
-    outcome.lines.iter().for_each(|line| println!("{line}"));
-    println!("{:?}", outcome.broken);
 }

@@ -4,10 +4,11 @@ use roamd::agent::{Ended, Input};
 use roamd::exabgp::{Conversation, Order, Report, welcome};
 use roamd::link::{self, ToAgent};
 
-use crate::clock::{MS, SECOND};
+use crate::clock::MS;
+use crate::event::Event;
 use crate::exabgp::Update;
 use crate::fabric::{Message, Speaker};
-use crate::fleet::{Event, Fleet, HOLD, RESTART, Sabotage};
+use crate::fleet::{Fleet, Sabotage};
 use crate::host::{Part, loopback};
 
 impl Fleet {
@@ -138,7 +139,7 @@ impl Fleet {
     }
 
     /// Bytes of a relay's reach the agent's end.
-    pub(crate) fn to_agent(&mut self, host: usize, link: u64, bytes: &[u8]) {
+    pub(crate) fn agent_reads(&mut self, host: usize, link: u64, bytes: &[u8]) {
         let now = self.clock.instant();
         let one = &mut self.hosts[host];
         let agent = one.life(Part::Agent);
@@ -156,8 +157,7 @@ impl Fleet {
         let rest = read.split_off(end + 1);
         let Ok(ToAgent::Hello(hello)) = link::first(&read) else { panic!("host {host}: no greeting") };
         let replaced = run.talk.take();
-        let settings = one.settings(hello.epoch);
-        let mut talk = Conversation::new(settings, now);
+        let mut talk = Conversation::new(hello, &one.settings(), now);
         talk.take(&rest, now).unwrap_or_else(|error| panic!("host {host}: {error}"));
         if let Some(run) = &mut one.agent {
             run.talk = Some((link, talk));
@@ -197,7 +197,7 @@ impl Fleet {
     }
 
     /// Bytes of the agent's reach the relay.
-    pub(crate) fn to_relay(&mut self, host: usize, link: u64, bytes: &[u8]) {
+    pub(crate) fn relay_reads(&mut self, host: usize, link: u64, bytes: &[u8]) {
         let now = self.clock.instant();
         let Some(run) = self.hosts[host].relay.as_mut().filter(|run| run.link == Some(link)) else { return };
         run.relay.received(bytes, now);
@@ -263,7 +263,7 @@ impl Fleet {
     }
 
     /// ExaBGP reads what its API process wrote.
-    pub(crate) fn to_exabgp(&mut self, host: usize, exabgp: u64, bytes: &[u8]) {
+    pub(crate) fn exabgp_reads(&mut self, host: usize, exabgp: u64, bytes: &[u8]) {
         if self.hosts[host].life(Part::Exabgp) != exabgp {
             return;
         }
@@ -290,18 +290,18 @@ impl Fleet {
         let Some(exabgp) = &mut one.exabgp else { return };
         let (updates, session) = (exabgp.turn(), one.session);
         for update in updates {
-            self.send_update(host, session, update);
+            self.send_update(host, session, &update);
         }
         self.exabgp_says(host);
     }
 
-    fn send_update(&mut self, host: usize, session: u64, update: Update) {
+    fn send_update(&mut self, host: usize, session: u64, update: &Update) {
         let now = self.clock.now();
         let tor = Speaker::Tor(self.fabric.tor_of(host));
         let one = &mut self.hosts[host];
         let delay = one.random.delay(MS / 2, 20 * MS);
         let at = one.arrives(("bgp", session), now, delay);
-        let (prefix, path) = match &update {
+        let (prefix, path) = match update {
             Update::EndOfRib(ipv6) => {
                 self.clock.at(at, Event::EndOfRib { host, session, ipv6: *ipv6 });
                 return;
@@ -336,93 +336,19 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn from_exabgp(&mut self, host: usize, (relay, exabgp): (u64, u64), bytes: &[u8]) {
+    pub(crate) fn relay_hears(&mut self, host: usize, (relay, exabgp): (u64, u64), bytes: &[u8]) {
         let now = self.clock.instant();
         let one = &mut self.hosts[host];
         if one.life(Part::Exabgp) != exabgp {
             return;
         }
-        match &mut one.relay {
-            Some(run) => run.relay.heard(bytes, now),
+        let Some(run) = &mut one.relay else {
             // Between two relays the pipe keeps it.
-            None => {
-                let bytes = bytes.to_vec();
-                self.clock.after(MS, Event::FromExabgp { host, relay, exabgp, bytes });
-                return;
-            }
-        }
+            let bytes = bytes.to_vec();
+            self.clock.after(MS, Event::FromExabgp { host, relay, exabgp, bytes });
+            return;
+        };
+        run.relay.heard(bytes, now);
         self.relay_acts(host);
-    }
-
-    /// A host's speaker tries to have a session.
-    pub(crate) fn session_tries(&mut self, host: usize, exabgp: u64) {
-        let now = self.clock.now();
-        let one = &mut self.hosts[host];
-        if one.life(Part::Exabgp) != exabgp || one.session_up || one.exabgp.is_none() {
-            return;
-        }
-        let away = one.cut_until.max(one.hangs_until[Part::Exabgp as usize]);
-        if away > now {
-            let after = one.random.between(100 * MS, 3 * SECOND);
-            self.clock.at(away + after, Event::SessionTries { host, exabgp });
-            return;
-        }
-        // The switch may still have the old one, which the new one replaces.
-        let graceful = self.setting().graceful;
-        let messages = self.fabric.session_ended(host, graceful);
-        self.spread(messages);
-        let one = &mut self.hosts[host];
-        one.session += 1;
-        one.session_up = true;
-        let session = one.session;
-        let opening = u8::try_from(one.random.between(0, 3)).unwrap();
-        if let Some(exabgp) = &mut one.exabgp {
-            exabgp.session_up(opening);
-        }
-        self.note(format_args!("{host} has a session"));
-        if graceful {
-            self.clock.after(RESTART, Event::RestartTimeEnds { host, session });
-        }
-        self.watch.everything();
-        self.exabgp_says(host);
-    }
-
-    /// Both sides see the session end, the switch's now and ExaBGP's if it lives.
-    pub(crate) fn session_ends(&mut self, host: usize, keep: bool) {
-        let one = &mut self.hosts[host];
-        one.session_up = false;
-        one.session += 1;
-        let (session, exabgp) = (one.session, one.life(Part::Exabgp));
-        if let Some(exabgp) = &mut one.exabgp {
-            exabgp.session_down();
-        }
-        self.note(format_args!("{host} has no session any more, its routes are kept: {keep}"));
-        let messages = self.fabric.session_ended(host, keep);
-        self.spread(messages);
-        if keep {
-            self.clock.after(RESTART, Event::RestartTimeEnds { host, session });
-        }
-        let after = self.hosts[host].random.between(200 * MS, 4 * SECOND);
-        self.clock.after(after, Event::SessionTries { host, exabgp });
-        self.watch.everything();
-        self.exabgp_says(host);
-    }
-
-    /// The host can't be reached, or its ExaBGP stands still, until `until`.
-    pub(crate) fn out_of_reach(&mut self, host: usize, until: u64) {
-        let one = &self.hosts[host];
-        let (now, session) = (self.clock.now(), one.session);
-        if until >= now + HOLD {
-            self.clock.after(HOLD, Event::HoldEnds { host, session, since: now });
-        }
-    }
-
-    pub(crate) fn hold_ends(&mut self, host: usize, session: u64, since: u64) {
-        let one = &self.hosts[host];
-        let away = one.cut_until.max(one.hangs_until[Part::Exabgp as usize]);
-        let gone = one.exabgp.is_none();
-        if one.session == session && (away >= since + HOLD || gone) {
-            self.session_ends(host, false);
-        }
     }
 }

@@ -8,7 +8,7 @@ use crate::exabgp::lines::Lines;
 use crate::exabgp::reply::Reply;
 use crate::exabgp::session::{Effects, Notice, Session};
 use crate::exabgp::{Order, Report, Settings};
-use crate::link::{self, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
+use crate::link::{self, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
 use crate::route::Prefix;
 
 /// The agent's first words on a new connection.
@@ -31,12 +31,17 @@ pub struct Conversation {
     /// What stands in the relay's ledger.
     held: BTreeSet<Prefix>,
     lease: Duration,
+    /// What the relay's greeting told, until the agent has heard it.
+    told: Vec<Report>,
 }
 
 impl Conversation {
-    /// Begins with a relay that has greeted; `settings` name the life of ExaBGP that it told.
-    pub fn new(settings: Settings, at: Instant) -> Self {
+    /// Begins with a relay that has greeted.
+    pub fn new(hello: Hello, settings: &Settings, at: Instant) -> Self {
+        let since = hello.unwatched_ms.and_then(|ms| at.checked_sub(Duration::from_millis(ms)));
+        let settings = Settings { epoch: hello.epoch, ..settings.clone() };
         Self {
+            told: since.map(|since| Report::Unwatched { since }).into_iter().collect(),
             lines: Lines::default(),
             outbox: Outbox::default(),
             through: 0,
@@ -65,9 +70,9 @@ impl Conversation {
                     link::encode(&ToRelay::Forget(prefix), self.outbox.buffer());
                 }
             }
-            Order::Heartbeat => {
+            Order::Heartbeat { vouches } => {
                 let lease_ms = link::millis(self.lease);
-                link::encode(&ToRelay::Heartbeat { lease_ms }, self.outbox.buffer());
+                link::encode(&ToRelay::Heartbeat { lease_ms, unwatched: !vouches }, self.outbox.buffer());
             }
             Order::Do(_) | Order::EndOfRib(_) | Order::Keep(_) => self.session.order(order, at),
         }
@@ -114,6 +119,7 @@ impl Conversation {
                 ledger.extend(&self.held);
             }
         }
+        reports.splice(0..0, self.told.drain(..));
         (reports, notices)
     }
 

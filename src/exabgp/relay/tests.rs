@@ -89,6 +89,7 @@ impl Agent {
             | Report::Lost { .. }
             | Report::Neighbor(_)
             | Report::Wire(_)
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => None,
         })
         .await
@@ -102,6 +103,7 @@ impl Agent {
             | Report::InDoubt { .. }
             | Report::Neighbor(_)
             | Report::Wire(_)
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => None,
         })
         .await
@@ -242,9 +244,9 @@ async fn the_ledger_hears_of_a_route_before_exabgp_does_and_of_its_end_when_it_i
     };
     assert_eq!(will[..], [line.as_str()]);
     agent.orders.send(Order::Forget(vec![route.prefix])).unwrap();
-    agent.orders.send(Order::Heartbeat).unwrap();
+    agent.orders.send(Order::Heartbeat { vouches: true }).unwrap();
     assert_eq!(relay.hear().await, ToRelay::Forget(route.prefix));
-    assert_eq!(relay.hear().await, ToRelay::Heartbeat { lease_ms: 60_000 });
+    assert_eq!(relay.hear().await, ToRelay::Heartbeat { lease_ms: 60_000, unwatched: false });
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ fn settled(bench: &mut Bench) -> Vec<(Prefix, bool)> {
             | Report::Neighbor(_)
             | Report::Wire(_)
             | Report::Lost { .. }
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => None,
         })
         .collect()
@@ -60,6 +61,7 @@ fn doubts(bench: &mut Bench) -> Vec<String> {
             | Report::Neighbor(_)
             | Report::Wire(_)
             | Report::Lost { .. }
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => None,
         })
         .collect()
@@ -102,6 +104,7 @@ fn steps_are_acknowledged_by_position_and_refused_by_name() {
             | Report::Neighbor(_)
             | Report::Wire(_)
             | Report::Lost { .. }
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => None,
         })
         .collect();
@@ -203,6 +206,7 @@ fn written_at_is_when_the_last_line_was_written() {
             | Report::Neighbor(_)
             | Report::Wire(_)
             | Report::Lost { .. }
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => {
                 panic!("{report:?}")
             }

@@ -169,3 +169,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_agent_that_begins_while_libvirt_is_away_counts_from_when_nobody_watched_any_more() {
+    let lease = sample::config([]).libvirt.lease;
+    let mut host = Host::unlisted(config());
+    assert!(!host.mobility.vouches(host.now));
+    host.mobility.unwatched(host.now.checked_sub(lease / 2).unwrap());
+    host.mobility.found(table(Rung::Active), host.now);
+    host.pass((lease / 2).saturating_sub(MOMENT));
+    assert_eq!(host.rung(), Some(Rung::Active));
+    host.pass(MOMENT);
+    assert_eq!(host.rung(), Some(Rung::Unsure));
+    host.list(&[RUNNING]);
+    assert!(host.mobility.vouches(host.now));
+    // Of an agent that has listed, what a relay tells is nothing new.
+    host.mobility.unwatched(host.now.checked_sub(lease).unwrap());
+    assert!(host.mobility.vouches(host.now));
+    host.mobility.libvirt_lost(host.now);
+    assert!(!host.mobility.vouches(host.now));
+}
+
+#[test]
+fn lists_that_do_not_come_are_no_knowledge() {
+    let host = Host::empty();
+    let resync = sample::config([]).libvirt.resync;
+    assert!(host.mobility.vouches(host.now + resync));
+    assert!(!host.mobility.vouches(host.now + 3 * resync));
+}

@@ -111,9 +111,57 @@ fn a_lease_that_is_shorter_than_the_silence_ends_before_it() {
     let mut bench = watched();
     bench.arrived(1);
     let lease = SILENCE.saturating_sub(Duration::from_secs(1));
-    bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(lease) });
+    bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(lease), unwatched: false });
     assert!(given_up_after(&mut bench, lease));
     exabgp_answers(&mut bench, &will(1));
     bench.pass(LEASE);
     assert_eq!(bench.at_exabgp(), [""; 0], "there is nothing left to lower");
+}
+
+#[test]
+fn a_relay_that_is_started_anew_counts_the_lease_from_where_its_predecessor_did() {
+    let mut bench = Bench::new();
+    let uptime = Duration::from_secs(1_000);
+    let began = bench.now;
+    bench.relay = Relay::new(identity(), Ledger::default(), began).with_uptime(uptime, began);
+    bench.greet();
+    bench.beat();
+    bench.keep(1, &[will(1)]);
+    bench.dies();
+    for _ in 0..3 {
+        bench.pass(LEASE / 4);
+        let text = [Ledger::default().text("41-1000-boot"), bench.journal.clone()].concat();
+        let (now, shown) = (bench.now, uptime + bench.now.duration_since(began));
+        let ledger = Ledger::read(&text, "41-1000-boot");
+        bench.relay = Relay::new(identity(), ledger, now).with_uptime(shown, now);
+    }
+    assert_eq!(bench.at_exabgp(), ["# roamd relay"]);
+    bench.pass((LEASE / 4).saturating_sub(Duration::from_millis(1)));
+    assert_eq!(bench.at_exabgp(), [""; 0]);
+    bench.pass(Duration::from_millis(1));
+    exabgp_answers(&mut bench, &will(1));
+}
+
+#[test]
+fn agents_that_never_see_libvirt_do_not_put_the_lease_off_and_are_told_for_how_long_none_has() {
+    let mut bench = Bench::new();
+    bench.greet();
+    bench.beat();
+    bench.keep(1, &[will(1)]);
+    bench.dies();
+    bench.at_exabgp();
+    for number in 1..=3_u32 {
+        bench.pass(LEASE / 4);
+        bench.greet();
+        let unwatched_ms = Some(link::millis(LEASE / 4 * number));
+        assert!(
+            matches!(&bench.at_agent()[..], [ToAgent::Hello(hello), ..] if hello.unwatched_ms == unwatched_ms)
+        );
+        bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE), unwatched: true });
+        bench.dies();
+    }
+    bench.pass((LEASE / 4).saturating_sub(Duration::from_millis(1)));
+    assert_eq!(bench.at_exabgp(), [""; 0]);
+    bench.pass(Duration::from_millis(1));
+    exabgp_answers(&mut bench, &will(1));
 }

@@ -17,7 +17,11 @@ pub fn prefix_of(line: &str) -> Option<Prefix> {
     assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "more than one line of ASCII: {line:?}");
     if matches!(
         line,
-        "version" | "show neighbor summary" | "show neighbor configuration" | "show adj-rib out extensive"
+        "# roamd"
+            | "version"
+            | "show neighbor summary"
+            | "show neighbor configuration"
+            | "show adj-rib out extensive"
     ) {
         return None;
     }

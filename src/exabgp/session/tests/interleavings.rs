@@ -71,7 +71,7 @@ fn play(events: Vec<Happens>) -> Result<(), TestCaseError> {
                     prop_assert!(open.remove(&prefix), "settled without an order: {prefix}");
                 }
                 Report::InDoubt { .. } => open.clear(),
-                Report::Ready { .. } | Report::Neighbor(_) | Report::Wire(_) => {}
+                Report::Ready { .. } | Report::Unwatched { .. } | Report::Neighbor(_) | Report::Wire(_) => {}
                 Report::Lost { reason, .. } | Report::Gone { reason } => {
                     return Err(TestCaseError::fail(reason));
                 }

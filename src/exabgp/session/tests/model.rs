@@ -185,7 +185,7 @@ impl Bench {
                         self.fault = Some(format!("settled without being written: {report:?}"));
                     }
                 }
-                Report::Neighbor(_) | Report::Wire(_) => {}
+                Report::Neighbor(_) | Report::Unwatched { .. } | Report::Wire(_) => {}
             }
             self.reports.push(report);
         }

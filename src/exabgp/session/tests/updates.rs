@@ -37,6 +37,7 @@ fn wire(bench: &mut Bench) -> Vec<WireReport> {
             | Report::InDoubt { .. }
             | Report::Neighbor(_)
             | Report::Lost { .. }
+            | Report::Unwatched { .. }
             | Report::Gone { .. } => None,
         })
         .collect()
