@@ -30,8 +30,8 @@ class Manager:
 
     @contextlib.contextmanager
     def service(self, agent, stdout=None):
-        """Starts an agent, with the watchdog of its unit; gives the process and after how many milliseconds it was ready."""
-        environment = os.environ | {"NOTIFY_SOCKET": str(self.place), "WATCHDOG_USEC": "20000000"}
+        """Starts an agent as its unit has it; gives the process and after how many milliseconds it was ready."""
+        environment = os.environ | {"NOTIFY_SOCKET": str(self.place), "WATCHDOG_USEC": "20000000", "MALLOC_ARENA_MAX": "2"}
         begun = time.monotonic()
         with (agent.directory / "roamd.log").open("a") as log, process(
             [agent.roamd, "run", "--config", agent.path], env=environment, stdout=stdout, stderr=log

@@ -9,8 +9,8 @@ from machine.machine import Machine, MachineError
 from machine.service import CONFIG, PREFIX, UNITS, VIRSH
 
 
-# Where the unit has a system call fail, this has it kill. libnuma, which libvirt loads, tries the one that is named when it is loaded,
-# and takes no for an answer.
+# Where the unit has a system call fail, this has it kill. libnuma, which libvirt loads, tries the one that is named when it
+# is loaded, and takes no for an answer.
 DEADLY = "[Service]\nSystemCallErrorNumber=kill\nSystemCallFilter=set_mempolicy\n"
 
 

@@ -1,4 +1,6 @@
-"""Becomes a program that is confined as a unit of systemd's would have it. Runs on a node of the lab, as root, in a mount namespace of its own.
+"""Becomes a program that is confined as a unit of systemd's would have it.
+
+Runs on a node of the lab, as root, in a mount namespace of its own.
 
     confine.py CONFINEMENT BIND... -- PROGRAM ARGUMENT...
 
@@ -166,6 +168,7 @@ def main():
         confinement = json.load(file)
     values, switches, lists = confinement["values"], set(confinement["switches"]), confinement["lists"]
     file_systems(values, switches, binds)
+    os.environ.update([values["Environment"].split("=", 1)])
     os.umask(int(values["UMask"], 8))
     files = int(values["LimitNOFILE"])
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))

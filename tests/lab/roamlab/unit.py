@@ -25,8 +25,8 @@ SWITCHES = {
     "LockPersonality", "RestrictRealtime", "RestrictSUIDSGID", "MemoryDenyWriteExecute",
 }
 VALUES = {
-    "User", "Group", "UMask", "LimitNOFILE", "RuntimeDirectory", "RuntimeDirectoryMode", "ProtectSystem", "ProtectProc",
-    "ProcSubset", "SystemCallArchitectures", "SystemCallErrorNumber",
+    "User", "Group", "Environment", "UMask", "LimitNOFILE", "RuntimeDirectory", "RuntimeDirectoryMode", "ProtectSystem",
+    "ProtectProc", "ProcSubset", "SystemCallArchitectures", "SystemCallErrorNumber",
 }
 LISTS = {"CapabilityBoundingSet", "AmbientCapabilities", "RestrictAddressFamilies"}
 
