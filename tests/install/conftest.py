@@ -20,15 +20,15 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def built():
-    """The package as this tree makes it."""
-    return package.build()
+def newer():
+    """The next version of the package."""
+    return package.build("--version", package.next_version())
 
 
 @pytest.fixture(scope="session")
-def newer(built):
-    """The next version of it; after the first, so that both share one build."""
-    return package.build("--version", package.next_version())
+def built(newer):
+    """The package as this tree makes it; after the other, which cargo-deb would remove it for. Both share one build."""
+    return package.build()
 
 
 @pytest.fixture(scope="session")

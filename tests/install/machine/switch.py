@@ -37,7 +37,7 @@ class Switch:
         """)
         text = filled(DEPLOY / "bird/tor.conf.in", {
             "TOR_ADDRESS": ADDRESS, "LEADS_TO": "", "LOOPBACKS": "192.0.2.128/25", "SERVICE_V4": SERVICE_V4,
-            "SERVICE_V6": SERVICE_V6, "GRACEFUL_RESTART": "aware", "RUNGS_DECIDE": "false"})
+            "SERVICE_V6": SERVICE_V6, "GRACEFUL_RESTART": "aware", "RUNGS_DECIDE": "false", "MAXIMUM": 100})
         text += filled(DEPLOY / "bird/host.conf.in", {
             "HOST": "host", "SESSION": "hosts_both", "REACH": "direct", "TOR_ADDRESS": ADDRESS, "TOR_PORT": 179, "TOR_AS": AS,
             "HOST_ADDRESS": HOST, "HOST_AS": HOST_AS})
