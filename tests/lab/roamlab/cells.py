@@ -107,6 +107,7 @@ EXPECTED = (
     Row("libvirtd", "restarted", "after", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "killed", None, None, Bound("either", out=5, astray=5, low=5, why=DECIDES)),
     Row("libvirtd", "restarted", None, None, Bound("either", out=5, astray=5, low=5, why=DECIDES)),
+    Row("libvirtd", "hung", "frozen", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "hung", "copy", "source", Bound("either", out=35, why=WAITS)),
     Row("libvirtd", "hung", "after", "target", Bound("either", low=35, why=UNHEARD)),
     Row("libvirtd", "hung", None, None, Bound("either", why=GIVEN_UP)),

@@ -15,8 +15,8 @@ HOST_ROUTES = DEPLOY / "systemd/host-routes.conf"
 
 # What the manager itself does, not the process.
 MANAGER = {
-    "Type", "NotifyAccess", "ExecCondition", "ExecStart", "ExecReload", "Restart", "RestartSec", "RestartPreventExitStatus", "WatchdogSec",
-    "TimeoutStartSec", "TimeoutStopSec", "KeyringMode", "RemoveIPC", "DevicePolicy",
+    "Type", "NotifyAccess", "ExecCondition", "ExecStart", "ExecReload", "Restart", "RestartSec", "RestartPreventExitStatus",
+    "WatchdogSec", "TimeoutStartSec", "TimeoutStopSec", "KeyringMode", "RemoveIPC", "DevicePolicy",
 }
 # Where one is left out, what it forbids is not in the lab's system calls either (clock, modules, kernel log, hostname).
 SWITCHES = {
