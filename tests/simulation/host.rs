@@ -10,6 +10,7 @@ use roamd::config::Config;
 use roamd::exabgp::{Conversation, Order, ServiceIps, Settings};
 use roamd::libvirt::Request;
 use roamd::relay::{Identity, Ledger, Relay};
+use roamd::service::Service;
 use roamd::snapshot::Snapshot;
 use roamd::vm::{MigrationRole, Sighting, Uuid, VmName, VmState};
 use tokio::sync::{mpsc as channel, watch};
@@ -166,6 +167,7 @@ impl Host {
             host_routes: None,
             service_ips: ServiceIps::new(&self.config),
             snapshots: snapshots_in,
+            service: Service::default(),
         };
         self.agent = Some(AgentRun {
             agent: Agent::new(Arc::clone(&self.config), outputs, clocks),
