@@ -155,8 +155,8 @@ impl World {
 
     /// ExaBGP behaves from here on; `false` when the session has found out that it can't be spoken to.
     fn recovers(&mut self) -> bool {
-        // Ends a line that was cut short.
-        self.said.extend_from_slice(b"\n");
+        // Ends a line that was cut short, and the text of a neighbor's NOTIFICATION.
+        self.said.extend_from_slice(b"\n}\n");
         self.read();
         self.unanswered.clear();
         for _ in 0..100 {
