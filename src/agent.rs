@@ -180,6 +180,8 @@ pub struct Agent {
     /// The event that made a VM be looked at.
     doubted_at: BTreeMap<Uuid, Instant>,
     heartbeat: Heartbeat,
+    /// The last beat said that it knows what libvirt tells; when it does again, that is said at once.
+    vouched: bool,
     stopping: Option<Instant>,
     gone: Option<String>,
 }
@@ -219,6 +221,7 @@ impl Agent {
             causes: BTreeMap::new(),
             doubted_at: BTreeMap::new(),
             heartbeat,
+            vouched: false,
             stopping: None,
             gone: None,
             config,
@@ -303,9 +306,10 @@ impl Agent {
             let effects = self.mobility.stood_still(now);
             self.apply(effects, None);
         }
-        if self.heartbeat.beats(now) {
+        let vouches = self.mobility.vouches(now);
+        if self.heartbeat.beats(now) || (vouches && !self.vouched) {
+            self.vouched = vouches;
             if self.config.exabgp.transport == Transport::Relay {
-                let vouches = self.mobility.vouches(now);
                 self.order(Order::Heartbeat { vouches });
             }
             self.outputs.service.beat(now);

@@ -193,7 +193,7 @@ fn an_agent_that_begins_while_libvirt_is_away_counts_from_when_nobody_watched_an
 #[test]
 fn lists_that_do_not_come_are_no_knowledge() {
     let host = Host::empty();
-    let resync = sample::config([]).libvirt.resync;
+    let resync = host.mobility.config.libvirt.resync;
     assert!(host.mobility.vouches(host.now + resync));
     assert!(!host.mobility.vouches(host.now + 3 * resync));
 }
