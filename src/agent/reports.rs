@@ -186,7 +186,11 @@ impl Agent {
                 }
                 self.end_of_rib();
             }
-            exabgp::Report::Unwatched { since } => self.mobility.unwatched(since),
+            exabgp::Report::Unwatched { since } => {
+                self.mobility.unwatched(since);
+                // What this agent has known before the relay came, the relay has not heard.
+                self.vouched = false;
+            }
             exabgp::Report::Wire(report) => self.wire(report),
             exabgp::Report::Gone { reason } => self.gone = Some(reason),
         }
