@@ -16,6 +16,7 @@
     reason = "a test"
 )]
 
+mod bounds;
 mod breaks;
 mod case;
 mod clock;
