@@ -5,8 +5,8 @@
 //! after every step. `host` holds the code under test; `libvirtd`, `wires` and `doing` are what is around it, `guests`,
 //! `exabgp` and `fabric` the models, which `replay` holds against recordings. What was found once is in `found`.
 //!
-//! `ROAMD_SIMULATION_SEED` is the first seed, `ROAMD_SIMULATION_SECONDS` for how long new ones are tried; see `run` beside
-//! this file. `sabotage` proves of every rule that it can be broken.
+//! `ROAMD_SIMULATION_SEED` is the first seed, `ROAMD_SIMULATION_SECONDS` for how long new ones are tried, however many they
+//! are; see `run` beside this file. `sabotage` proves of every rule that it can be broken.
 
 #![allow(
     clippy::unwrap_used,
@@ -50,6 +50,10 @@ use fleet::{Fleet, Outcome};
 const STEPS: u64 = 1_000_000;
 const SECONDS: u64 = 90;
 
+/// And so many seeds at most: all of them have been tried, so that a faster machine does not come to new ones, and fails
+/// where nothing was changed. New ones are for `run`.
+const SEEDS: u64 = 100;
+
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -70,9 +74,10 @@ fn fail(case: &Case, outcome: &Outcome, patience: Duration) -> ! {
 fn fleets_keep_the_invariants_whatever_is_done_to_them() {
     let first = variable("ROAMD_SIMULATION_SEED").unwrap_or(1);
     let seconds = variable("ROAMD_SIMULATION_SECONDS");
+    let goes_on = |seed, steps| seconds.is_some() || (seed < first + SEEDS && steps < STEPS);
     let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(SECONDS));
     let (mut steps, mut operations, mut hours, mut seed) = (0, 0, 0, first);
-    while Instant::now() < until && (seconds.is_some() || steps < STEPS) {
+    while Instant::now() < until && goes_on(seed, steps) {
         let case = Case::of_seed(seed);
         operations += case.operations.len();
         let outcome = Fleet::new(case.clone(), false).run();
