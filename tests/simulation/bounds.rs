@@ -73,7 +73,7 @@ impl Fleet {
                 let alike = |other: &usize| self.stand_alike(&prefixes, host, *other);
                 others.filter(alike).filter_map(|other| self.goes_on(vm, other, since)).max()
             }
-            Rule::False => Some(self.lapses(host, since)),
+            Rule::False => Some(self.lapses(&prefixes, host, since)),
             Rule::Announced
             | Rule::Above
             | Rule::Gone
@@ -100,16 +100,17 @@ impl Fleet {
     }
 
     /// When a host that has a false route since then must have lowered it, by its lease at the latest.
-    fn lapses(&self, host: usize, since: Time) -> Time {
+    fn lapses(&self, prefixes: &[usize], host: usize, since: Time) -> Time {
         let Bounds { fast, cut, lease, .. } = self.watch.bounds;
         let one = &self.hosts[host];
-        let hung = |part: Part| one.hangs_until[part as usize] > since;
+        let hung = |part: Part| one.hung_until[part as usize] > since;
         // The lease counts from when the agent last knew: with a libvirtd that hangs, two lists are missed before.
         let unaware = if hung(Part::Libvirtd) { 2 * RESYNC } else { 0 };
         // The relay that is to lower it hangs just then.
         let late = if hung(Part::Relay) { RELAY_HANGS } else { 0 };
-        // Just then nothing comes through to the switch.
-        let away = one.reached_from > since || hung(Part::Exabgp) || !one.session_up;
+        // Just then nothing comes through to the switch, or it keeps what it had over a restart.
+        let kept = prefixes.iter().any(|prefix| self.fabric.is_stale(host, *prefix));
+        let away = one.reached_from > since || hung(Part::Exabgp) || !one.session_up || kept;
         since + lease + unaware + late + if away { cut } else { 0 } + fast
     }
 

@@ -160,6 +160,7 @@ impl Fleet {
         let until = &mut self.hosts[host].hangs_until[part as usize];
         *until = end.max(*until);
         let end = *until;
+        self.hosts[host].hung_until[part as usize] = end;
         self.hosts[host].is_ill_until(end, part == Part::Agent);
         self.watch.everything();
     }
