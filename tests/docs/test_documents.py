@@ -50,6 +50,18 @@ def test_there_are_documents_for_each_reader():
 
 
 @EACH
+def test_each_row_of_a_table_has_as_many_cells_as_its_head(document):
+    wrong, head = [], None
+    for line in prose(document).splitlines():
+        # Behind a backslash a bar divides nothing; in code it does.
+        cells = line.strip().replace("\\|", "").count("|") if line.lstrip().startswith("|") else None
+        if cells is not None and head not in (None, cells):
+            wrong.append(line)
+        head = None if cells is None else head or cells
+    assert wrong == []
+
+
+@EACH
 def test_what_is_linked_to_is_there(document):
     wrong = []
     for target in LINK.findall(prose(document)):
