@@ -8,6 +8,7 @@ import yaml
 
 from fleet import PLAYBOOK, ROAMD, Fleet, recap
 from machine.machine import Machine
+from machine.switch import ADDRESS as TOR, AS as TOR_AS, HOST, HOST_AS, HOST_V6, Switch
 
 # Both hosts at once, where it does not matter that one comes after the other, or one of them: a run takes a quarter of a minute.
 AT_ONCE = ("-e", "roamd_serial=2")
@@ -132,3 +133,22 @@ def test_the_roll_out_stops_at_the_first_host_that_is_not_ready(rolled_out):
     assert status != 0, said
     assert "not ready" in said, said
     assert rolled_out.files()["h2"] == before["h2"]
+
+
+def test_a_host_on_which_exabgp_already_runs_is_set_up_without_restarting_it(host, tmp_path):
+    """With the relay: the agent is ready only when ExaBGP has read of it."""
+    switch = Switch(host)
+    host.run("sh", "-ec", "cat >/etc/exabgp/exabgp.conf && systemctl restart exabgp", input=(
+        f"neighbor {TOR} {{ router-id {HOST}; local-address {HOST}; local-as {HOST_AS}; peer-as {TOR_AS}; }}\n"))
+    host.wait("ExaBGP has its session", switch.up_since)
+    exabgp = host.unit("exabgp", "MainPID")
+    fleet = Fleet(tmp_path, {"h1": host})
+    fleet.group["roamd_config"]["exabgp"] = {"socket_group": "exabgp"}
+    fleet.hosts["h1"] |= {
+        "roamd_host_config": {"bgp": {"local_as": HOST_AS, "next_hop_v6": HOST_V6}}, "roamd_exabgp_router_id": HOST,
+        "roamd_exabgp_neighbors": [{"tor_address": TOR, "host_address": HOST, "tor_as": TOR_AS}]}
+    fleet.give(**{"10-web": MAP})
+    status, said = fleet.roll_out()
+    assert status == 0, said
+    assert set(switch.rungs()) == {"198.51.100.10/32", "198.51.100.11/32"}
+    assert host.unit("exabgp", "MainPID") == exabgp

@@ -97,8 +97,30 @@ def test_a_file_that_is_put_in_place_is_read_by_the_path_unit_and_its_faults_sho
         service.configure(served, f"vms_dir: vms.d\n{CONFIG.split('vms:')[0]}")
         service.put(served, "/etc/roamd/vms.d/all.yaml", "spare: {service_ips: [198.51.100.23]}\n", "root:roamd", "0640")
         read("198.51.100.23")
+        # One after another: more than systemd's own limit, and not one too many.
+        for number in range(24, 44):
+            service.put(served, "/etc/roamd/vms.d/all.yaml", f"spare: {{service_ips: [198.51.100.{number}]}}\n", "root:roamd", "0640")
+        assert served.unit("roamd-reload.service", "StartLimitIntervalUSec") == {"StartLimitIntervalUSec": "0"}
+        served.wait("it watches again", lambda: served.unit("roamd-reload.path", "SubState") == {"SubState": "waiting"})
     service.configure(served, CONFIG.replace("198.51.100.20", "198.51.100.2222"))
     served.wait("its fault shows", lambda: "roamd-reload.service" in served.failed())
+    served.run("systemctl", "stop", "roamd-reload.path")
+
+
+def test_a_file_that_is_put_in_place_during_a_reload_is_read_after_it(served):
+    # A reload that has read the file, and lasts until somebody writes to the pipe.
+    service.drop_in(served, "long", "[Service]\nExecReload=-cat /run/roamd/pipe\n")
+    served.run("mkfifo", "--mode=0644", "/run/roamd/pipe")
+    served.run("systemctl", "start", "roamd-reload.path")
+
+    def in_force():
+        return service.rest(served, "/api/v1/vms/spare")["service_ips"]
+    service.configure(served, CONFIG.replace("198.51.100.20", "198.51.100.22"))
+    served.wait("the first is read", lambda: in_force() == ["198.51.100.22"])
+    assert served.unit("roamd", "SubState") == {"SubState": "reload"}
+    service.configure(served, CONFIG.replace("198.51.100.20", "198.51.100.23"))
+    served.shell("exec 3>/run/roamd/pipe; rm /run/roamd/pipe")
+    served.wait("the second is read", lambda: in_force() == ["198.51.100.23"])
     served.run("systemctl", "stop", "roamd-reload.path")
 
 

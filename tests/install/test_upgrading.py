@@ -98,6 +98,23 @@ def test_an_upgrade_restarts_the_agent_and_moves_no_route(serving, newer):
     assert set(switch.withdrawn(mark)) == ROUTES
 
 
+def test_an_upgrade_over_a_faulty_file_leaves_the_agent_running_and_says_what_to_do(serving, newer):
+    host, switch = serving
+    agent, mark, before = main_pid(host, "roamd.service"), switch.mark(), switch.rungs()
+    write(host, "/etc/roamd/config.yaml", config(LIBVIRT + "-ro", "vms: {test: {service_ips: [198.51.100.300]}}\n"))
+    said = host.install(newer)
+    assert host.run("dpkg-query", "--show", "--showformat=${Version}", "roamd").stdout == package.next_version()
+    assert "vms.test.service_ips[0]" in said and "THE AGENT WAS NOT RESTARTED" in said, said
+    assert "systemctl restart roamd" in said, said
+    assert host.unit("roamd.service", "MainPID", "ActiveState") == {"MainPID": str(agent), "ActiveState": "active"}
+    assert (switch.withdrawn(mark), switch.rungs(), host.failed()) == ([], before, [])
+    # What it says to do is enough.
+    write(host, "/etc/roamd/config.yaml", config(LIBVIRT + "-ro"))
+    host.run("systemctl", "restart", "roamd")
+    assert main_pid(host, "roamd.service") != agent
+    assert (switch.withdrawn(mark), switch.rungs()) == ([], before)
+
+
 def test_a_removal_stops_the_agent_in_order_and_a_purge_leaves_no_configuration(serving):
     host, switch = serving
     write(host, "/etc/roamd/config.yaml", config(LIBVIRT + "-ro").replace("socket_group", "on_stop: withdraw, socket_group"))
