@@ -173,7 +173,7 @@ fn serve_http(
         runtime.block_on(async {
             let mut complained = false;
             let server = loop {
-                match Server::bind(&config.http, &host, Arc::clone(&token)).await {
+                match Server::bind(&config.http, &host, Arc::clone(&token)) {
                     Ok(server) => break server,
                     Err(error) if must_live => {
                         // Exits of a child are counted by ExaBGP, which ends itself over them.
