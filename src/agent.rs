@@ -287,13 +287,17 @@ impl Agent {
         }
         if self.mobility.is_lapsed() && !was_lapsed {
             let lease = humantime::format_duration(self.config.libvirt.lease);
-            warn!(%lease, "libvirt has told nothing for its lease: routes fall to unsure");
+            if self.mobility.is_listed() {
+                warn!(%lease, "libvirt has told nothing for its lease: routes fall to unsure");
+            } else if !effects.touched.is_empty() {
+                warn!(%lease, "no roamd has listed libvirt for its lease: routes that are found fall to unsure");
+            }
         }
         self.apply(effects, None);
     }
 
-    /// Tells the relay and the service manager that this agent lives, and notices that it did not for longer than others count on it: its host was
-    /// frozen, or the process stopped. The relay lowers the routes at that moment too; the agent must not raise them by what
+    /// Tells the relay and the service manager that this agent lives, and notices that it did not for longer than others
+    /// count on it: its host was frozen, or the process stopped. The relay lowers the routes at that moment too; the agent must not raise them by what
     /// it knew before. (In a suspended machine the clock stands still as well, and nobody notices.)
     fn beat(&mut self) {
         let now = self.clock.now();

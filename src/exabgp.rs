@@ -81,6 +81,8 @@ pub struct Settings {
     pub socket_group: Option<String>,
     /// With transport `relay`: how long it waits for a heartbeat before it carries out the last wills.
     pub lease: Duration,
+    /// With transport `relay`: how long it leaves the routes of an agent that has lost libvirt as they are.
+    pub libvirt_lease: Duration,
 }
 
 impl Settings {
@@ -106,6 +108,7 @@ impl From<&Config> for Settings {
             socket: config.exabgp.socket.clone(),
             socket_group: config.exabgp.socket_group.clone(),
             lease: config.exabgp.lease,
+            libvirt_lease: config.libvirt.lease,
         }
     }
 }

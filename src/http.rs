@@ -138,7 +138,11 @@ pub struct Server {
 impl Server {
     /// Binds the socket and reads the token, which `token` may be told to read again. `host` is this host's name, one
     /// that the `Host` header may have.
-    pub async fn bind(config: &Http, host: &str, token: Arc<TokenFile>) -> Result<Self, BindError> {
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime with I/O.
+    pub fn bind(config: &Http, host: &str, token: Arc<TokenFile>) -> Result<Self, BindError> {
         if let Some(path) = &config.token_file {
             token.open(path)?;
         }
@@ -146,7 +150,7 @@ impl Server {
             Listen::Tcp(_) => Some(Names::new(host, &config.hosts)),
             Listen::Unix(_) => None,
         };
-        let bound = Bound::new(&config.listen).await?;
+        let bound = Bound::new(&config.listen)?;
         Ok(Self { bound, guard: Guard { names, token }, limits: Limits::default() })
     }
 

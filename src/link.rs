@@ -62,6 +62,9 @@ pub enum ToRelay {
         /// It does not know what libvirt tells: has not listed yet, or has lost it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unwatched: bool,
+        /// For how long it leaves the routes as they are without knowing that; none is told by a release before this field.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        libvirt_lease_ms: Option<u64>,
     },
 }
 

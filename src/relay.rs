@@ -214,7 +214,9 @@ impl Relay {
 
     /// What is due next if nothing more is heard of the agent, and when.
     fn next_due(&self) -> Option<(Instant, Due)> {
-        let lease_ends_at = self.ledger.lease().and_then(|lease| self.vigil.lease_ends_at(lease));
+        let libvirt_lease = self.ledger.libvirt_lease().unwrap_or_default();
+        let lease_ends_at =
+            self.ledger.lease().and_then(|lease| self.vigil.lease_ends_at(lease, libvirt_lease));
         let due = [
             (self.vigil.silent_at(), Due::Parting, Stage::Left),
             (self.vigil.gone_at(), Due::Carrying(Stage::Left), Stage::Left),

@@ -1,7 +1,8 @@
 //! The service manager's side (systemd): what it is told of this process, by `sd_notify(3)`, and how a reload ended.
 //!
-//! The agent says how it stands, and feeds the watchdog by its own heartbeat. `life.rs` knows what the manager was told already and what is due; `status.rs` makes a line of a snapshot;
-//! `verdict.rs` is what `roamd reload` waits for. Where no manager listens (`NOTIFY_SOCKET` is not set) nothing happens.
+//! The agent says how it stands, and feeds the watchdog by its own heartbeat. `life.rs` knows what the manager was told
+//! already and what is due; `status.rs` makes a line of a snapshot; `verdict.rs` is what `roamd reload` waits for. Where no
+//! manager listens (`NOTIFY_SOCKET` is not set) nothing happens.
 //!
 //! Nobody waits for the manager: a word that it can't take now is due again at the next heartbeat.
 
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use sd_notify::NotifyState;
 use tracing::{info, warn};
 
+use crate::config::Transport;
 use crate::snapshot::Snapshot;
 use life::{Life, Phase};
 pub use verdict::Verdict;
@@ -53,8 +55,11 @@ struct Manager {
 }
 
 impl Service {
-    /// The service that this process is by its environment.
-    pub fn from_environment() -> Self {
+    /// The service that this process is by its environment; none as a child of ExaBGP, whose service that would be.
+    pub fn from_environment(transport: Transport) -> Self {
+        if transport == Transport::Child {
+            return Self::default();
+        }
         let Some(place) = env::var_os("NOTIFY_SOCKET") else { return Self::default() };
         let directory = env::var_os("RUNTIME_DIRECTORY").map(|_| runtime_directory());
         Self::at(&place, directory, sd_notify::watchdog_enabled()).unwrap_or_else(|error| {
@@ -69,6 +74,8 @@ impl Service {
         directory: Option<PathBuf>,
         watchdog: Option<Duration>,
     ) -> io::Result<Self> {
+        // In a container each agent may have the process id of the one before.
+        directory.as_deref().into_iter().for_each(Verdict::forget);
         let manager = Some(Manager::at(place, directory)?);
         Ok(Self { manager, life: Life::new(watchdog), ..Self::default() })
     }

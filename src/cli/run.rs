@@ -62,8 +62,9 @@ pub(super) fn run(path: &Path) -> Exit {
         Ok(config) => Arc::new(config),
         Err(faults) => {
             complain(&faults.to_string());
-            Service::from_environment().ends(&format!("The configuration has faults: {faults}"));
             if !child::is_exabgps(path) {
+                let mut service = Service::from_environment(Transport::Relay);
+                service.ends(&format!("The configuration has faults: {faults}"));
                 return Exit::Configuration;
             }
             logging::start(Log { level: LogLevel::Info, format: LogFormat::Text });
@@ -95,7 +96,8 @@ pub(super) fn run(path: &Path) -> Exit {
         }
         Ok(Err(start_error)) => {
             error!(error = %Chain(&start_error), "roamd could not start");
-            Service::from_environment().ends(&format!("Could not start: {}", Chain(&start_error)));
+            let mut service = Service::from_environment(config.exabgp.transport);
+            service.ends(&format!("Could not start: {}", Chain(&start_error)));
             Exit::Failure
         }
         // The panic hook has written what happened.
@@ -145,7 +147,7 @@ fn engine(
             host_routes: host_routes_reports,
         };
         let ask = Box::new(move |request| requests.ask(request));
-        let service = Service::from_environment();
+        let service = Service::from_environment(config.exabgp.transport);
         let outputs = Outputs { ask, orders, host_routes, service_ips, snapshots, service };
         Ok(agent::run(Arc::clone(config), inputs, outputs).await)
     });
@@ -173,7 +175,7 @@ fn serve_http(
         runtime.block_on(async {
             let mut complained = false;
             let server = loop {
-                match Server::bind(&config.http, &host, Arc::clone(&token)).await {
+                match Server::bind(&config.http, &host, Arc::clone(&token)) {
                     Ok(server) => break server,
                     Err(error) if must_live => {
                         // Exits of a child are counted by ExaBGP, which ends itself over them.

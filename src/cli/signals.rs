@@ -1,7 +1,7 @@
 //! What signals ask the agent for.
 //!
-//! `SIGHUP` has the configuration and the HTTP token's file read again, which takes seconds for a large fleet: that is done on a thread of its
-//! own, and the agent hears only how it ended. It goes on between a libvirt event and its command meanwhile.
+//! `SIGHUP` has the configuration and the HTTP token's file read again, which takes seconds for a large fleet: that is done on
+//! a thread of its own, and the agent hears only how it ended. It goes on between a libvirt event and its command meanwhile.
 
 use std::io;
 use std::path::Path;
@@ -59,8 +59,8 @@ fn panicked(path: &Path) -> Faults {
     )
 }
 
-/// The configuration, if it has no fault. A good token is in force from here on, whatever the rest is like: it is replaced because
-/// somebody knows the old one.
+/// The configuration, if it has no fault. A good token is in force from here on, whatever the rest is like: it is replaced
+/// because somebody knows the old one.
 fn read(path: &Path, token: &TokenFile) -> Result<Box<Config>, Faults> {
     let judgement = Config::load(path).map(Box::new);
     match (token.read_again(), token.path()) {

@@ -26,6 +26,7 @@ pub(super) fn settings(transport: Transport, ack_timeout: Duration) -> Settings 
         socket: "/run/roamd/exabgp.sock".into(),
         socket_group: None,
         lease: Duration::from_secs(60),
+        libvirt_lease: Duration::from_secs(60),
     }
 }
 

@@ -114,7 +114,7 @@ async fn accept_all(
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             _ = look.tick() => {
-                unmended = !is_put_back(listener, unmended).await;
+                unmended = !is_put_back(listener, unmended);
                 continue;
             }
         };
@@ -145,8 +145,8 @@ async fn accept_all(
 }
 
 /// Puts a unix socket back where somebody has removed it; whether it is there. A repeated failure is logged once.
-async fn is_put_back(listener: &mut Listener, told: bool) -> bool {
-    match listener.put_back().await {
+fn is_put_back(listener: &mut Listener, told: bool) -> bool {
+    match listener.put_back() {
         Ok(false) => true,
         Ok(true) => {
             warn!("somebody had removed HTTP's socket; it is there again");

@@ -6,17 +6,13 @@ use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
-use tokio::time::timeout;
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 
 use super::BindError;
 use crate::config::Listen;
-
-/// How long an answer to the knock on an existing unix socket may take; who is that busy is alive.
-const KNOCK: Duration = Duration::from_secs(1);
+use crate::nonblocking::is_listened_to;
 
 /// How many clients may wait to be accepted; the standard library's 128 turn some away that come in their hundreds.
 const BACKLOG: u32 = 1024;
@@ -39,13 +35,13 @@ pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection for S {}
 
 impl Bound {
-    pub(super) async fn new(listen: &Listen) -> Result<Self, BindError> {
+    pub(super) fn new(listen: &Listen) -> Result<Self, BindError> {
         match listen {
             Listen::Tcp(address) => {
                 tcp(*address).map_err(|source| BindError::Tcp { address: *address, source })
             }
             Listen::Unix(path) => {
-                make_way(path).await?;
+                make_way(path)?;
                 unix(path).map_err(|source| BindError::Unix { path: path.clone(), source })
             }
         }
@@ -81,15 +77,14 @@ impl Listener {
         }
     }
 
-    /// Listens on its path again where somebody has removed or replaced the file; whether that was so. Cancel-safe: it is
-    /// done as a whole after the knock, or not at all.
-    pub(super) async fn put_back(&mut self) -> Result<bool, BindError> {
+    /// Listens on its path again where somebody has removed or replaced the file; whether that was so.
+    pub(super) fn put_back(&mut self) -> Result<bool, BindError> {
         let Self::Unix(_, file) = self else { return Ok(false) };
         if file.stands() {
             return Ok(false);
         }
         let path = file.path.clone();
-        make_way(&path).await?;
+        make_way(&path)?;
         let unusable = |source| BindError::Unix { path: path.clone(), source };
         *self = unix(&path).and_then(Bound::listen).map_err(unusable)?;
         Ok(true)
@@ -116,7 +111,7 @@ fn unix(path: &Path) -> io::Result<Bound> {
 }
 
 /// Removes a socket that a dead server has left; refuses where a server lives, or something else lies.
-async fn make_way(path: &Path) -> Result<(), BindError> {
+fn make_way(path: &Path) -> Result<(), BindError> {
     let unusable = |source| BindError::Unix { path: path.into(), source };
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {}
@@ -124,11 +119,8 @@ async fn make_way(path: &Path) -> Result<(), BindError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unusable(error)),
     }
-    match timeout(KNOCK, UnixStream::connect(path)).await {
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-        // A full backlog: somebody listens.
-        Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => return Err(unusable(error)),
-        Ok(Ok(_) | Err(_)) | Err(_) => return Err(BindError::Occupied { path: path.into() }),
+    if is_listened_to(path).map_err(unusable)? {
+        return Err(BindError::Occupied { path: path.into() });
     }
     fs::remove_file(path).map_err(|source| BindError::Stale { path: path.into(), source })
 }

@@ -1,9 +1,9 @@
 //! The threads that keep a connection: open, subscribe, list, serve, and begin again when it ends.
 //!
-//! [`Supervisor::run`] is the body of the thread `libvirt`, which opens connections and lists on them; beside it
-//! run `libvirt-look` and, where NICs are asked for, `libvirt-nics` while there is a connection, so that a list which
-//! libvirt stalls (for 1.6 s while it stops a domain) does not delay looks, and `libvirt-open` during an attempt to connect, to report one that does
-//! not come back. No thread outlives what it serves, so they can't pile up behind a hung libvirtd.
+//! [`Supervisor::run`] is the body of the thread `libvirt`, which opens connections and lists on them; beside it run
+//! `libvirt-look` and, where NICs are asked for, `libvirt-nics` while there is a connection, so that a list which libvirt
+//! stalls (for 1.6 s while it stops a domain) does not delay looks, and `libvirt-open` during an attempt to connect, to
+//! report one that does not come back. No thread outlives what it serves, so they can't pile up behind a hung libvirtd.
 
 use std::io;
 use std::sync::Arc;
@@ -58,8 +58,8 @@ pub(super) struct Supervisor<Open> {
 enum Ended {
     /// Nobody asks any more, or nobody listens.
     Stopped,
-    /// It failed, in words; the next attempt follows.
-    Lost(String),
+    /// It failed, and that was reported; the next attempt follows.
+    Lost,
 }
 
 impl<Open, Connection> Supervisor<Open>
@@ -71,9 +71,8 @@ where
     pub(super) fn run(&self) {
         let mut backoff = Backoff::new(self.settings.reconnect);
         let mut number = 1;
-        while let Ended::Lost(error) = self.connect_and_serve(&mut number, &mut backoff) {
-            let report = Report::Disconnected { error, at: Instant::now() };
-            if self.send(report).is_err() || self.mailbox.pause(backoff.after_failure()) {
+        while let Ended::Lost = self.connect_and_serve(&mut number, &mut backoff) {
+            if self.mailbox.pause(backoff.after_failure()) {
                 return;
             }
         }
@@ -106,8 +105,10 @@ where
             });
             let ended = match looks.and(nics.transpose()) {
                 Ok(_) => self.serve_lists(&connection, backoff),
-                Err(error) => Ended::Lost(no_thread(&error)),
+                Err(error) => self.lost(no_thread(&error)),
             };
+            // A look or a question for NICs has a connection of its own, and what ended this one need not have ended that:
+            // the scope waits for its answer, or until keep-alive ends it. The loss is reported by now.
             self.mailbox.end();
             ended
         })
@@ -134,10 +135,10 @@ where
             thread::Builder::new()
                 .name("libvirt-open".to_owned())
                 .spawn_scoped(scope, watch)
-                .map_err(|error| Ended::Lost(no_thread(&error)))?;
+                .map_err(|error| self.lost(no_thread(&error)))?;
             let result = (self.open)(number);
             drop(opened);
-            result.map_err(|error| Ended::Lost(error.in_words()))
+            result.map_err(|error| self.lost(error.in_words()))
         })
     }
 
@@ -148,7 +149,7 @@ where
         loop {
             match self.mailbox.wait(schedule.due()) {
                 Wake::Stopped => return Ended::Stopped,
-                Wake::Lost(reason) => return self.lost(&reason),
+                Wake::Lost(reason) => return self.lost_connection(&reason),
                 Wake::Overflowed => {
                     if let Err(ended) = self.send(Report::Overflowed { connection: connection.number() }) {
                         return ended;
@@ -171,7 +172,9 @@ where
                         return ended;
                     }
                 }
-                Err(error) if connection.is_dead() => return self.lost(&Chain(&error).to_string()),
+                Err(error) if connection.is_dead() => {
+                    return self.lost_connection(&Chain(&error).to_string());
+                }
                 Err(error) => {
                     if !failing {
                         failing = true;
@@ -230,8 +233,16 @@ where
         }
     }
 
-    fn lost(&self, reason: &str) -> Ended {
-        Ended::Lost(format!("lost the connection to libvirt at {}: {reason}", self.settings.uri))
+    fn lost_connection(&self, reason: &str) -> Ended {
+        self.lost(format!("lost the connection to libvirt at {}: {reason}", self.settings.uri))
+    }
+
+    /// Reports the loss at once, whatever is still to be waited for.
+    fn lost(&self, error: String) -> Ended {
+        match self.send(Report::Disconnected { error, at: Instant::now() }) {
+            Ok(()) => Ended::Lost,
+            Err(ended) => ended,
+        }
     }
 
     /// Hands a report over, waiting for room; fails only if nobody listens any more.

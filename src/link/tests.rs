@@ -30,8 +30,13 @@ fn to_relay() -> impl Strategy<Value = ToRelay> {
             ToRelay::Keep(Keep { prefix: prefix(), rung, demotion, will })
         }),
         Just(ToRelay::Forget(prefix())),
-        (any::<u64>(), any::<bool>())
-            .prop_map(|(lease_ms, unwatched)| ToRelay::Heartbeat { lease_ms, unwatched }),
+        (any::<u64>(), any::<bool>(), any::<Option<u64>>()).prop_map(
+            |(lease_ms, unwatched, libvirt_lease_ms)| ToRelay::Heartbeat {
+                lease_ms,
+                unwatched,
+                libvirt_lease_ms
+            }
+        ),
     ]
 }
 
@@ -98,6 +103,14 @@ fn greetings_of_this_version_are_read() {
     assert_eq!(first::<ToAgent>(&line(&hello)).unwrap(), hello);
     let welcome = ToRelay::Welcome(Welcome { protocol: PROTOCOL, lease_ms: 60_000, silence_ms: None });
     assert_eq!(first::<ToRelay>(&line(&welcome)).unwrap(), welcome);
+}
+
+#[test]
+fn a_heartbeat_is_read_with_what_other_releases_say_or_leave_out() {
+    let read = |text: &str| decode::<ToRelay>(text.as_bytes()).unwrap();
+    let heartbeat = ToRelay::Heartbeat { lease_ms: 60_000, unwatched: false, libvirt_lease_ms: None };
+    assert_eq!(read(r#"{"heartbeat":{"lease_ms":60000}}"#), heartbeat);
+    assert_eq!(read(r#"{"heartbeat":{"lease_ms":60000,"of_a_later_release":[1]}}"#), heartbeat);
 }
 
 #[test]

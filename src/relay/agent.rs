@@ -119,7 +119,12 @@ impl Relay {
             }
             ToRelay::Keep(keep) => self.change(&Change::Keep(keep)),
             ToRelay::Forget(prefix) => self.change(&Change::Forget(prefix)),
-            ToRelay::Heartbeat { lease_ms, unwatched } => {
+            ToRelay::Heartbeat { lease_ms, unwatched, libvirt_lease_ms } => {
+                if let Some(lease_ms) = libvirt_lease_ms
+                    && self.ledger.libvirt_lease().map(link::millis) != Some(lease_ms)
+                {
+                    self.change(&Change::LibvirtLeaseMs(lease_ms));
+                }
                 if !unwatched {
                     self.vouched(lease_ms, now);
                 }

@@ -1,14 +1,15 @@
 //! What stands in ExaBGP by the agent's word, and what is to become of it should the agent not come back. Pure.
 //!
 //! As text it is a journal: a first line that names the life of ExaBGP it belongs to, then one line a change. A
-//! line that was cut short by a crash can only be the last one, and is not read.
+//! line that was cut short by a crash can only be the last one, and is not read. A change that only a later release knows
+//! is passed over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{self, Held, Keep};
+use crate::link::{self, Held, Keep, LinkError};
 use crate::route::Prefix;
 
 /// Version of the journal's text.
@@ -19,6 +20,8 @@ const FORMAT: u32 = 1;
 pub struct Ledger {
     entries: BTreeMap<Prefix, Entry>,
     lease: Option<Duration>,
+    /// For how long an agent leaves the routes as they are without knowing what libvirt tells.
+    libvirt_lease: Option<Duration>,
     /// What the machine's monotonic clock showed when an agent last knew what libvirt tells, within an eighth of a lease.
     vouched: Option<Duration>,
     /// How many entries are due in each [`Stage`].
@@ -72,6 +75,8 @@ impl Entry {
 pub(super) enum Change {
     /// The agent is to be heard of this often.
     LeaseMs(u64),
+    /// So long it goes on without knowing what libvirt tells.
+    LibvirtLeaseMs(u64),
     /// At this time of the machine's monotonic clock the agent knew what libvirt tells.
     VouchedMs(u64),
     /// Stands, or is about to go.
@@ -102,6 +107,7 @@ impl Ledger {
         for line in lines {
             match line.strip_suffix(b"\n").map(link::decode::<Change>) {
                 Some(Ok(change)) => ledger.apply(&change),
+                Some(Err(LinkError::Malformed(error))) if error.is_data() => {}
                 Some(Err(_)) | None => break,
             }
         }
@@ -115,9 +121,6 @@ impl Ledger {
         if let Some(lease) = self.lease {
             link::encode(&Change::LeaseMs(link::millis(lease)), &mut out);
         }
-        if let Some(vouched) = self.vouched {
-            link::encode(&Change::VouchedMs(link::millis(vouched)), &mut out);
-        }
         for (&prefix, Entry { rung, demotion, will, done }) in &self.entries {
             let keep = Keep { prefix, rung: *rung, demotion: demotion.clone(), will: will.clone() };
             link::encode(&Change::Keep(keep), &mut out);
@@ -125,12 +128,21 @@ impl Ledger {
                 link::encode(&stage.done(prefix), &mut out);
             }
         }
+        // Last: a release that does not know these reads no further.
+        let late = [
+            self.libvirt_lease.map(|lease| Change::LibvirtLeaseMs(link::millis(lease))),
+            self.vouched.map(|at| Change::VouchedMs(link::millis(at))),
+        ];
+        late.iter().flatten().for_each(|change| link::encode(change, &mut out));
         out
     }
 
     pub(super) fn apply(&mut self, change: &Change) {
         match change {
             Change::LeaseMs(lease_ms) => self.lease = Some(Duration::from_millis(*lease_ms)),
+            Change::LibvirtLeaseMs(lease_ms) => {
+                self.libvirt_lease = Some(Duration::from_millis(*lease_ms));
+            }
             Change::VouchedMs(at) => self.vouched = Some(Duration::from_millis(*at)),
             Change::Keep(Keep { prefix, rung, demotion, will }) => {
                 // A will goes to ExaBGP as it is: one line that can't be two, in ASCII.
@@ -166,6 +178,11 @@ impl Ledger {
     /// How long the agent may be silent; `None`: none was ever heard.
     pub(super) const fn lease(&self) -> Option<Duration> {
         self.lease
+    }
+
+    /// For how long the agent may go on without libvirt; `None`: it has not told.
+    pub(super) const fn libvirt_lease(&self) -> Option<Duration> {
+        self.libvirt_lease
     }
 
     /// When an agent last knew what libvirt tells, by the machine's monotonic clock.

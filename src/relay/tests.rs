@@ -89,7 +89,12 @@ impl Bench {
     }
 
     fn beat(&mut self) {
-        self.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE), unwatched: false });
+        self.beat_with(false, None);
+    }
+
+    fn beat_with(&mut self, unwatched: bool, libvirt_lease: Option<Duration>) {
+        let libvirt_lease_ms = libvirt_lease.map(link::millis);
+        self.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE), unwatched, libvirt_lease_ms });
     }
 
     fn keep(&mut self, number: u32, will: &[String]) {

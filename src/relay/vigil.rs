@@ -104,13 +104,18 @@ impl Vigil {
         now.saturating_duration_since(self.vouched_at)
     }
 
-    /// When a lease of this length ends. An agent that is there lowers its routes by itself when libvirt is away; of one
-    /// that is not, what counts is when it last knew: agents and relays that come and go must not put the end off.
-    pub(super) fn lease_ends_at(&self, lease: Duration) -> Option<Instant> {
-        let from = match self.agent {
-            Agent::There { .. } => self.heard_at,
-            Agent::Away { .. } => self.vouched_at,
-        };
-        from.checked_add(lease)
+    /// When a lease of this length ends. An agent that is there lowers its routes by itself when libvirt is away for longer
+    /// than `libvirt_lease`. Of one that is not, what counts is when it last knew. One that did not know any more, but had
+    /// that time left, left routes that still stood by its rules: they stay for a lease, as of any agent that is restarted,
+    /// but for no longer than it would have let them. So agents and relays that come and go don't put the end off.
+    pub(super) fn lease_ends_at(&self, lease: Duration, libvirt_lease: Duration) -> Option<Instant> {
+        let since_heard = self.heard_at.checked_add(lease)?;
+        match self.agent {
+            Agent::There { .. } => Some(since_heard),
+            Agent::Away { .. } => {
+                let allowed = since_heard.min(self.vouched_at.checked_add(libvirt_lease)?);
+                Some(self.vouched_at.checked_add(lease)?.max(allowed))
+            }
+        }
     }
 }

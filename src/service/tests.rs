@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::config::Transport;
 use crate::snapshot::sample;
 
 /// A manager with its socket and the service's runtime directory.
@@ -150,4 +151,33 @@ fn the_outcome_of_each_reload_is_left_for_who_asks_for_that_process() {
     let verdict = Verdict::find(&listening.directory, pid).unwrap();
     assert_eq!((verdict.number, verdict.errors.len(), verdict.more), (2, 100, 50));
     assert_eq!(Verdict::find(&listening.directory, pid + 1), None, "it is of another agent");
+}
+
+#[test]
+fn a_child_of_exabgp_is_not_the_service_of_its_environment() {
+    const NAME: &str = "service::tests::a_child_of_exabgp_is_not_the_service_of_its_environment";
+    if env::var_os("NOTIFY_SOCKET").is_some() {
+        assert!(!Service::from_environment(Transport::Child).is_awaited());
+        assert!(Service::from_environment(Transport::Relay).is_awaited());
+        return;
+    }
+    // The same test in a process with that environment.
+    let listening = Listening::new();
+    let mut again = std::process::Command::new(env::current_exe().unwrap());
+    again.args([NAME, "--exact"]).env("NOTIFY_SOCKET", listening.directory.join("notify"));
+    let output = again.output().unwrap();
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn what_an_earlier_agent_of_the_same_number_has_left_is_no_outcome() {
+    let listening = Listening::new();
+    let pid = std::process::id();
+    Verdict::new(1, &sample::host().config_status).leave(&listening.directory).unwrap();
+    assert!(Verdict::find(&listening.directory, pid).is_some());
+    let _service = listening.service(None);
+    assert_eq!(Verdict::find(&listening.directory, pid), None);
 }

@@ -51,6 +51,12 @@ impl Verdict {
         fs::rename(new, file)
     }
 
+    /// Removes what an earlier agent has left.
+    pub(super) fn forget(directory: &Path) {
+        // Mostly there is none; one that can't be removed can't be replaced either, and that is told.
+        drop(fs::remove_file(directory.join(FILE)));
+    }
+
     /// The last one of the agent with this process id, if it has left one.
     pub fn find(directory: &Path, pid: u32) -> Option<Self> {
         let verdict: Self = serde_json::from_slice(&fs::read(directory.join(FILE)).ok()?).ok()?;

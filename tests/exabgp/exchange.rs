@@ -32,6 +32,7 @@ fn settings(neighbors: &[&str]) -> Settings {
         socket: PathBuf::new(),
         socket_group: None,
         lease: Duration::from_secs(60),
+        libvirt_lease: Duration::from_secs(60),
     }
 }
 

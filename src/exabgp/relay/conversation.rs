@@ -31,6 +31,7 @@ pub struct Conversation {
     /// What stands in the relay's ledger.
     held: BTreeSet<Prefix>,
     lease: Duration,
+    libvirt_lease: Duration,
     /// What the relay's greeting told, until the agent has heard it.
     told: Vec<Report>,
 }
@@ -46,6 +47,7 @@ impl Conversation {
             outbox: Outbox::default(),
             through: 0,
             lease: settings.lease,
+            libvirt_lease: settings.libvirt_lease,
             session: Session::new(settings, at),
             held: BTreeSet::new(),
         }
@@ -71,8 +73,12 @@ impl Conversation {
                 }
             }
             Order::Heartbeat { vouches } => {
-                let lease_ms = link::millis(self.lease);
-                link::encode(&ToRelay::Heartbeat { lease_ms, unwatched: !vouches }, self.outbox.buffer());
+                let heartbeat = ToRelay::Heartbeat {
+                    lease_ms: link::millis(self.lease),
+                    unwatched: !vouches,
+                    libvirt_lease_ms: Some(link::millis(self.libvirt_lease)),
+                };
+                link::encode(&heartbeat, self.outbox.buffer());
             }
             Order::Do(_) | Order::EndOfRib(_) | Order::Keep(_) => self.session.order(order, at),
         }

@@ -5,17 +5,21 @@ use std::io;
 use std::os::unix::fs::{
     FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
 };
-use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
+
+use crate::nonblocking::is_listened_to;
 
 /// Owner and group may connect.
 const MODE: u32 = 0o660;
 
 /// Who may open the lock's file may hold the lock (flock(2)), and no agent would start.
 const LOCK_MODE: u32 = 0o600;
+
+/// Everybody may pass the socket's folder: who may connect is the socket's affair.
+const FOLDER_MODE: u32 = 0o755;
 
 /// How many relays may wait to be accepted: there is one, and those that come after it.
 const BACKLOG: u32 = 16;
@@ -55,9 +59,7 @@ impl Socket {
     /// Listens on `path`. A socket that a dead agent left there is replaced.
     pub(super) fn bind(path: &Path, group: Option<&str>) -> Result<Self, SocketError> {
         let group = group.map(Group::find).transpose()?;
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed("making the directory", parent))?;
-        }
+        make_folder(path)?;
         let lock = lock(path)?;
         let (listener, file) = listen(path, group.as_ref())?;
         let own_uid = fs::metadata("/proc/self").map_err(failed("reading", Path::new("/proc/self")))?.uid();
@@ -70,9 +72,7 @@ impl Socket {
         if self.stands() {
             return Ok(false);
         }
-        if let Some(parent) = self.path.parent() {
-            fs::create_dir_all(parent).map_err(failed("making the directory", parent))?;
-        }
+        make_folder(&self.path)?;
         // The lock's file may have gone with the socket's, and another agent may have come.
         let held = self.lock.metadata().map(|found| identity(&found));
         let lock_path = with_suffix(&self.path, ".lock");
@@ -127,6 +127,18 @@ fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino())
 }
 
+/// Makes the folder of a socket where there is none, so that whoever may connect can pass it, whatever the umask is.
+fn make_folder(path: &Path) -> Result<(), SocketError> {
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let folders: Vec<&Path> = path.ancestors().skip(1).take_while(missing).collect();
+    for folder in folders.into_iter().rev() {
+        let made = fs::create_dir(folder)
+            .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE)));
+        made.map_err(failed("making the directory", folder))?;
+    }
+    Ok(())
+}
+
 /// Takes the lock beside a socket, which one agent has.
 fn lock(path: &Path) -> Result<File, SocketError> {
     let lock_path = with_suffix(path, ".lock");
@@ -149,7 +161,9 @@ fn listen(path: &Path, group: Option<&Group>) -> Result<(UnixListener, Identity)
             return Err(SocketError::NotASocket(path.to_path_buf()));
         }
         // Whoever answers there is no agent of this release, which would hold the lock.
-        Ok(_) if StdStream::connect(path).is_ok() => return Err(SocketError::Taken(path.to_path_buf())),
+        Ok(_) if is_listened_to(path).map_err(failed("knocking at", path))? => {
+            return Err(SocketError::Taken(path.to_path_buf()));
+        }
         Ok(_) => fs::remove_file(path).map_err(failed("removing the stale", path))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed("looking at", path)(error)),

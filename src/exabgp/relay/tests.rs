@@ -63,6 +63,7 @@ impl Agent {
             socket: folder.join("sock"),
             socket_group: None,
             lease: Duration::from_secs(60),
+            libvirt_lease: Duration::from_secs(60),
         };
         spawn(settings, orders_out, reports_in).unwrap();
         Self { folder, orders, reports }
@@ -246,7 +247,8 @@ async fn the_ledger_hears_of_a_route_before_exabgp_does_and_of_its_end_when_it_i
     agent.orders.send(Order::Forget(vec![route.prefix])).unwrap();
     agent.orders.send(Order::Heartbeat { vouches: true }).unwrap();
     assert_eq!(relay.hear().await, ToRelay::Forget(route.prefix));
-    assert_eq!(relay.hear().await, ToRelay::Heartbeat { lease_ms: 60_000, unwatched: false });
+    let heartbeat = ToRelay::Heartbeat { lease_ms: 60_000, unwatched: false, libvirt_lease_ms: Some(60_000) };
+    assert_eq!(relay.hear().await, heartbeat);
 }
 
 #[tokio::test]

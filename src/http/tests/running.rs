@@ -79,7 +79,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// Binds on a runtime that is gone when the server runs.
 pub(super) fn bind(config: &Http) -> Result<Server, BindError> {
-    runtime().block_on(Server::bind(config, "kvm1.example.net", Arc::default()))
+    runtime().block_on(async { Server::bind(config, "kvm1.example.net", Arc::default()) })
 }
 
 pub(super) fn http(listen: Listen) -> Http {

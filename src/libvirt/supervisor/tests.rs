@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use proptest::collection::vec;
@@ -161,6 +162,71 @@ impl Served for Line {
     }
 }
 
+/// A connection whose looks hang until they are let go, whatever becomes of the rest.
+struct Hung<'a> {
+    number: u64,
+    looking: &'a Sender<()>,
+    let_go: &'a Mutex<Receiver<()>>,
+}
+
+impl Served for Hung<'_> {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn version(&self) -> &'static str {
+        "9.0.0"
+    }
+
+    fn open_gate(&self) {}
+
+    fn is_dead(&self) -> bool {
+        false
+    }
+
+    fn list(&self) -> Result<Vec<Sighting>, ListError> {
+        Ok(Vec::new())
+    }
+
+    fn nics(&self, _uuid: Uuid) -> Result<Vec<Nic>, NicsError> {
+        Ok(Vec::new())
+    }
+
+    fn look(&self, _uuid: Uuid) -> Result<Sighting, LookError> {
+        self.looking.send(()).unwrap();
+        // Whoever lets go only drops the other end.
+        assert!(self.let_go.lock().unwrap().recv().is_err());
+        Err(LookError::Gone)
+    }
+}
+
+#[test]
+fn the_end_of_the_connection_is_reported_while_a_look_hangs_on_its_own() {
+    let mailbox = Arc::new(Mailbox::default());
+    let (sender, receiver) = mpsc::channel(16);
+    let receiver = Mutex::new(receiver);
+    let ((looking, looks), (letting_go, let_go)) = (channel(), channel());
+    let let_go = Mutex::new(let_go);
+    let supervisor = Supervisor {
+        open: |number| Ok(Hung { number, looking: &looking, let_go: &let_go }),
+        settings: settings("scripted"),
+        reports: sender,
+        mailbox: Arc::clone(&mailbox),
+    };
+    thread::scope(|scope| {
+        // Dropped last first: what hangs is let go, and ends.
+        let _stop = Stop(Arc::clone(&mailbox));
+        let letting_go = letting_go;
+        scope.spawn(|| supervisor.run());
+        mailbox.ask(Request::Look(uuid(1)));
+        looks.recv().unwrap();
+        mailbox.lose(1, "told");
+        let disconnected = |report| matches!(report, Ok(Report::Disconnected { .. }));
+        eventually("the end is reported", || disconnected(receiver.lock().unwrap().try_recv()));
+        drop(letting_go);
+    });
+}
+
 fn a_request() -> impl Strategy<Value = Request> {
     prop_oneof![4 => (1..4_u128).prop_map(|number| Request::Look(uuid(number))), 1 => Just(Request::List)]
 }
@@ -199,7 +265,8 @@ fn unanswered(asked: &[(Uuid, Instant)], reports: &[Report]) -> usize {
     asked.iter().filter(|(uuid, since)| !answers(*uuid, *since)).count()
 }
 
-/// Every answer comes on the connection that stands, whose numbers only grow.
+/// Every report comes on the connection that stands, whose numbers only grow; an answer that was on its way when the end was
+/// reported, before the next one stands.
 fn assert_in_order(reports: &[Report]) {
     let (mut standing, mut last) = (None, 0);
     for report in reports {
@@ -211,10 +278,11 @@ fn assert_in_order(reports: &[Report]) {
             Report::Disconnected { .. } => standing = None,
             Report::Event { connection, .. }
             | Report::Listed { connection, .. }
-            | Report::Looked { connection, .. }
             | Report::Devices { connection, .. }
-            | Report::Nics { connection, .. }
             | Report::Overflowed { connection } => assert_eq!(standing, Some(*connection), "{reports:#?}"),
+            Report::Looked { connection, .. } | Report::Nics { connection, .. } => {
+                assert_eq!(last, *connection, "{reports:#?}");
+            }
         }
     }
 }

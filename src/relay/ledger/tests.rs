@@ -23,6 +23,8 @@ fn change() -> impl Strategy<Value = Change> {
     let number = 0_u8..6;
     prop_oneof![
         (1_u64..100_000).prop_map(Change::LeaseMs),
+        (1_u64..100_000).prop_map(Change::LibvirtLeaseMs),
+        (1_u64..100_000).prop_map(Change::VouchedMs),
         (number.clone(), lines(), lines(), proptest::option::of(0_u32..5)).prop_map(
             |(number, demotion, will, rung)| {
                 Change::Keep(Keep { prefix: prefix(number), rung, demotion, will })
@@ -82,6 +84,27 @@ proptest! {
     fn bytes_of_any_kind_are_an_empty_ledger(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
         prop_assert!(Ledger::read(&bytes, EPOCH).is_empty());
     }
+}
+
+#[test]
+fn a_change_that_only_a_later_release_knows_is_passed_over() {
+    let mut text = journal(&[keep(1, &["announce"])]);
+    text.extend(b"{\"of_a_later_release\":{\"what\":[1]}}\n");
+    link::encode(&keep(2, &["announce"]), &mut text);
+    assert_eq!(Ledger::read(&text, EPOCH), after(&[keep(1, &["announce"]), keep(2, &["announce"])]));
+    // What is no change at all ends it.
+    text.extend(b"{\"keep\":\n");
+    link::encode(&keep(3, &["announce"]), &mut text);
+    assert_eq!(Ledger::read(&text, EPOCH).len(), 2);
+}
+
+#[test]
+fn what_an_older_release_does_not_know_comes_after_all_that_it_does() {
+    let changes =
+        [Change::VouchedMs(1), Change::LibvirtLeaseMs(2), Change::LeaseMs(3), keep(1, &["announce"])];
+    let text = String::from_utf8(after(&changes).text(EPOCH)).unwrap();
+    let older = |line: &&str| !line.contains("vouched_ms") && !line.contains("libvirt_lease_ms");
+    assert_eq!(text.lines().take_while(older).count(), 3, "{text}");
 }
 
 #[test]

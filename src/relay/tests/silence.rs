@@ -111,7 +111,11 @@ fn a_lease_that_is_shorter_than_the_silence_ends_before_it() {
     let mut bench = watched();
     bench.arrived(1);
     let lease = SILENCE.saturating_sub(Duration::from_secs(1));
-    bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(lease), unwatched: false });
+    bench.send(&ToRelay::Heartbeat {
+        lease_ms: link::millis(lease),
+        unwatched: false,
+        libvirt_lease_ms: None,
+    });
     assert!(given_up_after(&mut bench, lease));
     exabgp_answers(&mut bench, &will(1));
     bench.pass(LEASE);
@@ -157,11 +161,87 @@ fn agents_that_never_see_libvirt_do_not_put_the_lease_off_and_are_told_for_how_l
         assert!(
             matches!(&bench.at_agent()[..], [ToAgent::Hello(hello), ..] if hello.unwatched_ms == unwatched_ms)
         );
-        bench.send(&ToRelay::Heartbeat { lease_ms: link::millis(LEASE), unwatched: true });
+        bench.beat_with(true, None);
         bench.dies();
     }
     bench.pass((LEASE / 4).saturating_sub(Duration::from_millis(1)));
     assert_eq!(bench.at_exabgp(), [""; 0]);
     bench.pass(Duration::from_millis(1));
     exabgp_answers(&mut bench, &will(1));
+}
+
+/// An agent that has known nothing of libvirt for so long, and goes on without it for `libvirt_lease`.
+fn blind(libvirt_lease: Duration, unwatched: Duration) -> Bench {
+    let mut bench = Bench::new();
+    bench.greet();
+    bench.beat_with(false, Some(libvirt_lease));
+    bench.keep(1, &[will(1)]);
+    bench.at_exabgp();
+    let mut left = unwatched;
+    while !left.is_zero() {
+        let step = left.min(LEASE / 2);
+        bench.pass(step);
+        bench.beat_with(true, Some(libvirt_lease));
+        left -= step;
+    }
+    bench
+}
+
+/// Nothing is told before so much time has passed, and the will then.
+fn willed_after(bench: &mut Bench, time: Duration) {
+    bench.pass(time.saturating_sub(MOMENT));
+    assert_eq!(bench.at_exabgp(), [""; 0], "before its time");
+    bench.pass(MOMENT);
+    exabgp_answers(bench, &will(1));
+}
+
+#[test]
+fn an_agent_that_may_do_without_libvirt_for_longer_than_its_lease_is_restarted_without_a_flap() {
+    let mut bench = blind(10 * LEASE, 2 * LEASE);
+    bench.dies();
+    bench.pass(LEASE / 2);
+    assert_eq!(bench.at_exabgp(), [""; 0]);
+    bench.greet();
+    bench.beat_with(true, Some(10 * LEASE));
+    bench.dies();
+    willed_after(&mut bench, LEASE);
+}
+
+#[test]
+fn agents_that_come_and_go_without_libvirt_do_not_put_the_end_of_its_lease_off() {
+    let mut bench = blind(3 * LEASE, 2 * LEASE);
+    bench.dies();
+    bench.pass(LEASE / 2);
+    bench.greet();
+    bench.beat_with(true, Some(3 * LEASE));
+    bench.dies();
+    willed_after(&mut bench, LEASE / 2);
+}
+
+#[test]
+fn a_libvirt_lease_that_is_shorter_does_not_shorten_the_agents() {
+    let mut bench = blind(LEASE / 4, Duration::ZERO);
+    bench.dies();
+    willed_after(&mut bench, LEASE);
+}
+
+#[test]
+fn a_relay_that_is_started_anew_knows_for_how_long_the_agent_may_do_without_libvirt() {
+    let uptime = Duration::from_secs(1_000);
+    let mut bench = Bench::new();
+    let began = bench.now;
+    bench.relay = Relay::new(identity(), Ledger::default(), began).with_uptime(uptime, began);
+    bench.greet();
+    bench.beat_with(false, Some(10 * LEASE));
+    bench.keep(1, &[will(1)]);
+    for _ in 0..4 {
+        bench.pass(LEASE / 2);
+        bench.beat_with(true, Some(10 * LEASE));
+    }
+    let text = [Ledger::default().text("41-1000-boot"), bench.journal.clone()].concat();
+    let (now, shown) = (bench.now, uptime + bench.now.duration_since(began));
+    let ledger = Ledger::read(&text, "41-1000-boot");
+    bench.relay = Relay::new(identity(), ledger, now).with_uptime(shown, now);
+    assert_eq!(bench.at_exabgp(), ["# roamd relay"]);
+    willed_after(&mut bench, LEASE);
 }

@@ -69,7 +69,7 @@ static VIEW: LazyLock<View> = LazyLock::new(|| {
     };
     let (sender, snapshots) = watch::channel(Arc::new(snapshot(config)));
     let server =
-        runtime.block_on(Server::bind(&http, "kvm1.example.net", Arc::new(TokenFile::default()))).unwrap();
+        runtime.block_on(async { Server::bind(&http, "kvm1.example.net", Arc::new(TokenFile::default())) }).unwrap();
     fs::remove_file(token).unwrap();
     let address = server.local_addr().unwrap();
     runtime.spawn(server.run(snapshots, std::future::pending()));

@@ -1,6 +1,7 @@
 //! One agent a socket; a dead one's is taken over.
 
 use std::collections::BTreeSet;
+use std::os::unix::net::UnixStream as StdStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -89,6 +90,52 @@ async fn another_agent_that_came_where_the_files_were_removed_keeps_its_socket()
     assert!(matches!(first.put_back(), Err(SocketError::Taken(_))));
     drop(first);
     assert!(path.exists());
+}
+
+#[tokio::test]
+async fn a_folder_that_is_made_can_be_passed_whatever_the_umask_is() {
+    const NAME: &str =
+        "exabgp::relay::socket::tests::a_folder_that_is_made_can_be_passed_whatever_the_umask_is";
+    if std::env::var_os("ROAMD_TEST_UMASK").is_some() {
+        let folder = Folder::new("umask");
+        let _socket = Socket::bind(&folder.0.join("made/twice/exabgp.sock"), None).unwrap();
+        for made in ["made", "made/twice"] {
+            assert_eq!(fs::metadata(folder.0.join(made)).unwrap().permissions().mode() & 0o777, 0o755);
+        }
+        return;
+    }
+    // The same test in a process with that umask, which is the process's own.
+    let mut again = std::process::Command::new("sh");
+    again.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
+    let output = again.args([NAME, "--exact"]).env("ROAMD_TEST_UMASK", "1").output().unwrap();
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{output:?}"
+    );
+}
+
+/// On the agent's only thread a connection that waits for somebody else's socket would hold up the heartbeat.
+#[tokio::test]
+async fn somebody_who_listens_and_takes_nobody_is_not_waited_for() {
+    let folder = Folder::new("full");
+    let path = folder.0.join("exabgp.sock");
+    let mut socket = Socket::bind(&path, None).unwrap();
+    fs::remove_file(&path).unwrap();
+    let other = UnixSocket::new_stream().unwrap();
+    other.bind(&path).unwrap();
+    let _other = other.listen(1).unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = UnixStream::connect(&path).await {
+        waiting.push(stream);
+        assert!(waiting.len() < 1_000, "it keeps all of them");
+    }
+    let (ended, is_over) = std::sync::mpsc::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let _runtime = runtime.enter();
+        ended.send(matches!(socket.put_back(), Err(SocketError::Taken(_))))
+    });
+    assert!(is_over.recv_timeout(Duration::from_secs(60)).unwrap());
 }
 
 #[tokio::test]
