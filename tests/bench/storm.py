@@ -235,7 +235,7 @@ def report(size, results):
 
 
 def main():
-    roamd, size = sys.argv[1], SMOKE if "--smoke" in sys.argv[2:] else FULL
+    roamd, size = pathlib.Path(sys.argv[1]).resolve(), SMOKE if "--smoke" in sys.argv[2:] else FULL
     results = []
     with tempfile.TemporaryDirectory(prefix="roamd-bench.") as name:
         directory = pathlib.Path(name)

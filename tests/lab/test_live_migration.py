@@ -68,7 +68,8 @@ def test_the_route_stays_at_the_source_for_as_long_as_the_guest_dirties_what_was
         on_rung(lab, target, "standby")
         everywhere(lab, VM, f"{source} is preferred", lambda rungs, best: best == source, seconds=0)
         lab.order(VM, "idle")
-        lab.virsh(source, "migrate-setmaxdowntime", VM, "300")
+        # It may have ended as soon as the guest rested.
+        lab.virsh(source, "migrate-setmaxdowntime", VM, "300", check=False)
         hurry(lab, source)
         migration.succeed()
     assert len(frozen(recording.timeline)) == 1

@@ -156,10 +156,10 @@ def test_a_vm_that_is_added_while_it_runs_is_announced_at_once_and_a_removed_one
     added, removed = (deed.at for deed in recording.timeline.of(Deed))
     for timeline in recording.timelines:
         seen = told(recording, timeline, host)
+        # Either settles sooner or later, the one that came with an earlier test perhaps just now.
         if timeline.vm == VM:
-            assert seen == []
+            assert rungs(seen) in ([], ["active"])
             continue
-        # It settles sooner or later.
         assert rungs(seen) in (["arrived", None], ["arrived", "active", None])
         assert seen[0].at < added + AT_ONCE and removed < seen[-1].at < removed + AT_ONCE
     assert [found for found in found_in(recording) if found.startswith(f"{VM} ")] == []

@@ -11,9 +11,15 @@ use crate::fleet::Fleet;
 use crate::guests::{self, Stage};
 use crate::host::{Host, Part};
 use crate::operations::{Operation, Verb};
+use crate::session::AGAIN;
 
 /// How long a keep-alive of libvirt's goes without an answer before its connection is given up.
 const KEEP_ALIVE: Time = 20 * SECOND;
+
+/// A relay hangs no longer. It is the relay that lowers routes which nobody vouches for, and nobody does it in its place: the
+/// stale route of one that hangs for longer than `mobility.settle` ties with the host to which the VM went. This limit is known
+/// (the README tells it, where it says what happens when a part fails), so it is not looked for here.
+pub(crate) const RELAY_HANGS: Time = 3 * SECOND;
 
 impl Fleet {
     pub(crate) fn operate(&mut self, number: usize) {
@@ -33,7 +39,7 @@ impl Fleet {
             Verb::HangAgent => self.hang(host, Part::Agent, length),
             Verb::Reload => self.reload(host, operation.to, length),
             Verb::KillRelay => self.kill_relay(host),
-            Verb::HangRelay => self.hang(host, Part::Relay, length.min(3 * SECOND)),
+            Verb::HangRelay => self.hang(host, Part::Relay, length.min(RELAY_HANGS)),
             Verb::KillExabgp => self.kill_exabgp(host, length.max(200 * MS)),
             Verb::HangExabgp => {
                 self.hang(host, Part::Exabgp, length);
@@ -49,7 +55,8 @@ impl Fleet {
             Verb::Partition => self.partition(host, length),
             Verb::ResetSession => {
                 if self.hosts[host].session_up {
-                    let end = self.clock.now() + 4 * SECOND;
+                    // Until the speaker has tried again.
+                    let end = self.clock.now() + AGAIN;
                     self.hosts[host].is_ill_until(end, false);
                     let keep = self.setting().graceful;
                     self.session_ends(host, keep);
@@ -153,6 +160,7 @@ impl Fleet {
         let until = &mut self.hosts[host].hangs_until[part as usize];
         *until = end.max(*until);
         let end = *until;
+        self.hosts[host].hung_until[part as usize] = end;
         self.hosts[host].is_ill_until(end, part == Part::Agent);
         self.watch.everything();
     }
@@ -224,7 +232,7 @@ impl Fleet {
             }
         }
         let end = self.clock.now() + length;
-        self.hosts[host].is_ill_until(end + 4 * SECOND, false);
+        self.hosts[host].is_ill_until(end + AGAIN, false);
         self.clock.at(end, Event::Starts { host, part: Part::Exabgp });
     }
 
@@ -295,7 +303,7 @@ impl Fleet {
         one.session_up = false;
         one.cut_until = one.cut_until.max(end);
         one.down_until = end;
-        one.is_ill_until(end + 4 * SECOND, true);
+        one.is_ill_until(end + AGAIN, true);
         for vm in &mut self.guests {
             vm.fenced.retain(|other| *other != host);
         }
@@ -328,7 +336,7 @@ impl Fleet {
         let one = &mut self.hosts[host];
         one.cut_until = one.cut_until.max(end);
         let end = one.cut_until;
-        one.is_ill_until(end + 4 * SECOND, true);
+        one.is_ill_until(end + AGAIN, true);
         self.out_of_reach(host, end);
         self.watch.everything();
     }

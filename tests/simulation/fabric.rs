@@ -164,6 +164,12 @@ impl Fabric {
         heard.get(&Speaker::Host(host)).map(|heard| heard.path)
     }
 
+    /// Whether the host's switch only keeps it, because the host's session was lost.
+    pub(crate) fn is_stale(&self, host: usize, prefix: usize) -> bool {
+        let heard = self.tors[self.racks[host]].heard.get(&prefix);
+        heard.and_then(|heard| heard.get(&Speaker::Host(host))).is_some_and(|heard| heard.stale)
+    }
+
     /// The best path of every router that has one.
     pub(crate) fn best(&self, prefix: usize) -> impl Iterator<Item = (Speaker, Path)> + '_ {
         self.routers().filter_map(move |(speaker, router)| Some((speaker, router.best.get(&prefix)?.1)))

@@ -11,6 +11,7 @@ use crate::guests::{Script, Stage};
 use crate::host::{Host, Part};
 use crate::invariants::{Broken, Watch};
 use crate::random::Random;
+use crate::sabotage::Sabotage;
 
 /// BGP's hold time, and for how long a switch keeps the routes of a host that restarts.
 pub(crate) const HOLD: Time = 9 * SECOND;
@@ -32,19 +33,6 @@ pub(crate) struct Guest {
     pub(crate) job: u64,
     /// Hosts that stand still with an older incarnation of it.
     pub(crate) fenced: Vec<usize>,
-}
-
-/// What is made to go wrong, to see that the invariants would show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sabotage {
-    /// No event of libvirt's ever reaches an agent, and no list either after the first.
-    Deaf,
-    /// What the relay would do of itself never reaches ExaBGP.
-    NoWills,
-    /// ExaBGP acknowledges withdraws, and carries none out.
-    NoWithdraws,
-    /// ExaBGP touches the operator's own route with every withdraw.
-    Meddling,
 }
 
 /// Everything.
@@ -217,7 +205,10 @@ impl Fleet {
             Event::EndOfRib { host, session, ipv6 } => self.end_of_rib(host, session, ipv6),
             Event::Starts { host, part } => self.starts(host, part),
             Event::Thaws { host } => self.thaws(host),
-            Event::Audit => self.audit(),
+            Event::Audit => {
+                self.sabotage_at_times();
+                self.audit();
+            }
         }
     }
 
@@ -269,6 +260,9 @@ impl Fleet {
     pub(crate) fn spread(&mut self, messages: Vec<Message>) {
         let now = self.clock.now();
         for message in messages {
+            if self.is_lost(&message) {
+                continue;
+            }
             let delay = self.random.delay(MS, 40 * MS);
             let last = self.arrivals.entry((message.from, message.to)).or_default();
             *last = (now + delay).max(*last);

@@ -1,4 +1,13 @@
-//! What must hold after every step (the invariants of the design), as bounds in virtual time.
+//! What must hold after every step, as bounds in virtual time (`bounds`):
+//!
+//! 1. A VM that executes on a host has its route announced by that host, at once, unless it is held.
+//! 2. Where it does not execute it stands at most on `standby`, and a host that has no part in it announces nothing.
+//! 3. While several hosts announce, every router prefers the host on which the VM executes, and no other one stands on the same
+//!    rung. While it executes nowhere (it is frozen for a switch-over, or paused), there is none to be preferred.
+//! 4. Nothing is announced that is not this host's to announce, and nothing that is not roamd's is touched.
+//! 5. What events have led to is what a list of all domains, with the same table of ExaBGP's, would lead to.
+//! 6. What stands as it is wanted is not said again.
+//! 7. Whatever dies or hangs: a false route is `unsure` or gone within the lease, and no route of a VM that stays goes away.
 //!
 //! A condition that is broken must be mended before its bound ends; the time begins anew when the host that it is asked of
 //! has only just become well. Checked exactly: before anything happens, every bound that ended earlier is looked at.
@@ -6,12 +15,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::bounds::Bounds;
 use crate::case::Setting;
-use crate::clock::{MS, SECOND, Time};
+use crate::clock::Time;
 use crate::command::Command;
 use crate::event::Event;
 use crate::fabric::Path;
-use crate::fleet::{AUDIT, Fleet, HOLD, RESTART};
+use crate::fleet::{AUDIT, Fleet};
 use crate::guests::Stage;
 use crate::host::Part;
 
@@ -24,6 +34,8 @@ pub(crate) enum Rule {
     Above,
     /// 2. A host on which it is not at all announces nothing of it.
     Gone,
+    /// 3. No other host stands on the rung of the host on which it executes.
+    Tied,
     /// 3. Every router prefers the host on which it executes.
     Preferred,
     /// 4. Nothing is announced that is not this host's to announce, and nothing of others is touched.
@@ -52,49 +64,12 @@ pub(crate) struct Broken {
     pub(crate) words: String,
 }
 
-type Key = (Rule, usize, usize);
-
-/// The bounds of one setting.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    fast: Time,
-    spread: Time,
-    recover: Time,
-    lower: Time,
-    cut: Time,
-    lease: Time,
-}
-
-impl Bounds {
-    fn new(setting: &Setting) -> Self {
-        // An event takes at most 40 ms to the agent's process and 0.2 ms within it; a word from there over the relay to
-        // ExaBGP 10 ms, a turn of its reactor 25 ms, an UPDATE 20 ms. A step that is open for the same prefix has to be
-        // acknowledged first (another 25 + 10 ms, and up to 25 lines of others in the same turns), and a look, where an
-        // event tells too little, waits for 800 ms, twice where one was on its way. A withdraw that met a session's first
-        // batch is repeated after 600 ms.
-        let fast = 40 * MS + MS + 2 * (10 + 25 + 20 + 25 + 10) * MS + 2 * 800 * MS + 600 * MS;
-        // Three hops of at most 40 ms, and what was better before is explored once.
-        let spread = 2 * 3 * 40 * MS;
-        // All parts are back: the back-off of a connection to libvirt (5 s), a list that libvirt stalls (1.6 s) behind
-        // another one; a session's next attempt (3 s); an agent that stood still waits for 5 s.
-        let recover = (5 + 2 * 2 + 3 + 5) * SECOND;
-        let lease = setting.lease * SECOND;
-        Self {
-            fast,
-            spread,
-            recover,
-            // An agent that hangs is given up after 3 s, waited for another 1 s, the fence and ExaBGP's turns.
-            lower: 3 * SECOND + SECOND + SECOND,
-            cut: HOLD + if setting.graceful { RESTART } else { 0 } + 5 * SECOND,
-            lease,
-        }
-    }
-}
+pub(crate) type Key = (Rule, usize, usize);
 
 /// What is broken since when, and what is to be looked at again.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
     since: BTreeMap<Key, (Time, Time)>,
     ends: BTreeSet<(Time, Key)>,
     touched: BTreeSet<usize>,
@@ -199,41 +174,6 @@ impl Fleet {
         told
     }
 
-    /// When a broken condition has no excuse any more, by what is the case when its bound ends.
-    fn excuse(&self, (rule, vm, _): Key, since: Time) -> Option<Time> {
-        let Bounds { fast, spread, lower, cut, lease, .. } = self.watch.bounds;
-        match rule {
-            Rule::Preferred => {
-                // Another host, on which something is wrong, still has a good route.
-                let runs = self.guests[vm].runs;
-                let others = self.prefixes_of(vm).flat_map(|prefix| self.fabric.best(prefix));
-                let others = others.map(|(_, path)| path.origin).filter(|host| Some(*host) != runs);
-                others
-                    .filter_map(|host| {
-                        let one = &self.hosts[host];
-                        let fault = since.max(self.guests[vm].since);
-                        if one.reached_from + cut > fault {
-                            // Cut off, or without an agent that runs: for the hold time; it may lie within its lease.
-                            Some(fault + cut.max(lease) + fast + spread)
-                        } else if one.well_from + lower > fault {
-                            Some(fault + lower + fast + spread)
-                        } else {
-                            None
-                        }
-                    })
-                    .max()
-            }
-            Rule::Announced
-            | Rule::Above
-            | Rule::Gone
-            | Rule::Forbidden
-            | Rule::Restart
-            | Rule::Repeated
-            | Rule::False
-            | Rule::Flap => None,
-        }
-    }
-
     pub(crate) fn prefixes_of(&self, vm: usize) -> impl Iterator<Item = usize> + '_ {
         (0..self.prefixes.len()).filter(move |prefix| self.prefixes[*prefix].1 == Some(vm))
     }
@@ -243,7 +183,7 @@ impl Fleet {
             return;
         }
         let now = self.clock.now();
-        let Bounds { fast, spread, recover, cut, lease, .. } = self.watch.bounds;
+        let Bounds { fast, spread, recover, lease, .. } = self.watch.bounds;
         let (stage, runs) = (self.guests[vm].stage, self.guests[vm].runs);
         let prefixes: Vec<usize> = self.prefixes_of(vm).collect();
         for host in 0..self.hosts.len() {
@@ -267,13 +207,16 @@ impl Fleet {
             let sure = rungs.iter().any(|rung| rung.is_some_and(|rung| rung <= 2));
             let announced = rungs.iter().all(|rung| rung.is_some_and(|rung| rung <= 1));
             let was_fenced = self.guests[vm].fenced.contains(&host);
+            // Where it executes nowhere (frozen for a switch-over, or paused), nobody can be taken for the host it is on.
+            let alike = |other: usize| self.stand_alike(&prefixes, host, other);
+            let tied = here && (0..self.hosts.len()).any(|other| other != host && alike(other));
             let mut set = |rule, bad, end| self.watch.set((rule, vm, host), bad, end, now);
             set(Rule::Announced, well && managed && here && !announced, end);
             set(Rule::Above, well && !here && sure, end);
             let is_there = stage.involves(host) || was_fenced;
             set(Rule::Gone, well && !is_there && !none, end);
-            let longest = lease.max(if one.reached_from > now { cut } else { 0 }) + 10 * SECOND;
-            set(Rule::False, !here && good, now + longest);
+            set(Rule::False, !here && good, now + lease + fast);
+            set(Rule::Tied, well && managed && tied, end);
             let preferred = prefixes.iter().all(|prefix| {
                 let mut best = self.fabric.best(*prefix);
                 let (count, right) = best
@@ -351,7 +294,8 @@ impl Fleet {
     pub(crate) fn audit(&mut self) {
         let now = self.clock.now();
         self.clock.after(AUDIT, Event::Audit);
-        let calm = 2 * self.watch.bounds.recover;
+        // What has only just come back, or happened, has its time.
+        let calm = self.watch.bounds.recover + self.watch.bounds.fast;
         for host in 0..self.hosts.len() {
             let one = &self.hosts[host];
             if one.well_from.max(one.reloaded_at) + calm > now || one.life(Part::Agent) == 0 {

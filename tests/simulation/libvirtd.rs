@@ -10,9 +10,10 @@ use roamd::vm::{Lifecycle, LifecycleKind, Uuid, VmName};
 use crate::case;
 use crate::clock::{MS, SECOND, Time};
 use crate::event::Event;
-use crate::fleet::{Fleet, Sabotage};
+use crate::fleet::Fleet;
 use crate::guests::{Act, Stage};
 use crate::host::{Domain, Part};
+use crate::sabotage::Sabotage;
 
 /// One life of an agent and one of its connections.
 type Ends = (usize, u64, u64);

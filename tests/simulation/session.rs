@@ -1,9 +1,12 @@
 //! The BGP sessions between hosts and their switches: how they begin and end.
 
-use crate::clock::{MS, SECOND};
+use crate::clock::{MS, SECOND, Time};
 use crate::event::Event;
 use crate::fleet::{Fleet, HOLD, RESTART};
 use crate::host::Part;
+
+/// Within so long a speaker that has no session tries again.
+pub(crate) const AGAIN: Time = 4 * SECOND;
 
 impl Fleet {
     /// A host's speaker tries to have a session.
@@ -15,7 +18,7 @@ impl Fleet {
         }
         let away = one.cut_until.max(one.hangs_until[Part::Exabgp as usize]);
         if away > now {
-            let after = one.random.between(100 * MS, 3 * SECOND);
+            let after = one.random.between(100 * MS, AGAIN - SECOND);
             self.clock.at(away + after, Event::SessionTries { host, exabgp });
             return;
         }
@@ -54,7 +57,7 @@ impl Fleet {
         if keep {
             self.clock.after(RESTART, Event::RestartTimeEnds { host, session });
         }
-        let after = self.hosts[host].random.between(200 * MS, 4 * SECOND);
+        let after = self.hosts[host].random.between(200 * MS, AGAIN);
         self.clock.after(after, Event::SessionTries { host, exabgp });
         self.watch.everything();
         self.exabgp_says(host);

@@ -61,6 +61,7 @@ impl Fleet {
                 let after = one.random.between(5 * MS, 50 * MS);
                 self.clock.after(after, Event::Connects { host, agent });
                 self.clock.after(0, Event::AgentHears { host, agent, input: Box::new(Input::Time) });
+                self.sabotage_a_start(host);
             }
             Part::Relay if one.relay.is_none() && one.exabgp.is_some() => {
                 let uptime = std::time::Duration::from_micros(self.clock.now());

@@ -8,8 +8,9 @@ use crate::clock::MS;
 use crate::event::Event;
 use crate::exabgp::Update;
 use crate::fabric::{Message, Speaker};
-use crate::fleet::{Fleet, Sabotage};
+use crate::fleet::Fleet;
 use crate::host::{Part, loopback};
+use crate::sabotage::Sabotage;
 
 impl Fleet {
     /// The agent takes one message, and what it leads to goes on its way.
@@ -269,13 +270,9 @@ impl Fleet {
         }
         let Some(one) = &mut self.hosts[host].exabgp else { return };
         let commands = one.read(bytes);
-        let commands = match self.sabotage {
-            Some(Sabotage::Meddling) => {
-                commands.into_iter().map(|command| command.about(&loopback(host))).collect()
-            }
-            Some(Sabotage::Deaf | Sabotage::NoWills | Sabotage::NoWithdraws) | None => commands,
-        };
         for command in commands {
+            let meddles = self.sabotage == Some(Sabotage::Meddling);
+            let command = if meddles { command.about(&loopback(host)) } else { command };
             self.judge_command(host, &command);
         }
         self.exabgp_says(host);
@@ -295,7 +292,10 @@ impl Fleet {
         self.exabgp_says(host);
     }
 
-    fn send_update(&mut self, host: usize, session: u64, update: &Update) {
+    pub(crate) fn send_update(&mut self, host: usize, session: u64, update: &Update) {
+        if self.is_swallowed(update) {
+            return;
+        }
         let now = self.clock.now();
         let tor = Speaker::Tor(self.fabric.tor_of(host));
         let one = &mut self.hosts[host];
@@ -307,7 +307,6 @@ impl Fleet {
                 return;
             }
             Update::Announce(prefix, told) => (prefix, Self::path(host, Some(told))),
-            Update::Withdraw(_) if self.sabotage == Some(Sabotage::NoWithdraws) => return,
             Update::Withdraw(prefix) => (prefix, None),
         };
         let Some(prefix) = self.index.get(prefix).copied() else { return };

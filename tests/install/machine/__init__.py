@@ -8,3 +8,9 @@ switch   the top-of-rack switch at the end of its link
 All that a machine does stays in its namespaces and its layer. It has a network of its own without a way out, no devices and
 no rights over the kernel's clock, modules and settings, and ends with whoever started it.
 """
+
+import sys
+from pathlib import Path
+
+# What the labs of tests/lab have already: waiting, and templates.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lab"))

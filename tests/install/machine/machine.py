@@ -7,8 +7,10 @@ import shutil
 import signal
 import stat
 import subprocess
-import time
 from pathlib import Path
+
+from roamlab.namespaces import wait_until
+from roamlab.topology import LabError
 
 from .base import PLACE
 
@@ -17,7 +19,7 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL
                "DEBIAN_FRONTEND": "noninteractive"}
 
 
-class MachineError(Exception):
+class MachineError(LabError):
     """A machine that does not do what it was asked for."""
 
 
@@ -45,7 +47,7 @@ class Machine:
             self.systemd = self.wait("its first process", lambda: self.first_process())
             self.wait("systemd", lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip() in (
                 "running", "degraded"), 120)
-        except MachineError as error:
+        except LabError as error:
             said = self.console.read_text(encoding="utf-8", errors="replace")
             self.end()
             raise MachineError(f"{error}; its console:\n{said}") from None
@@ -96,18 +98,7 @@ class Machine:
 
     def wait(self, what, holds, seconds=60):
         """Waits for a predicate; its value. A predicate may raise OSError or MachineError for `not yet`."""
-        deadline = time.monotonic() + seconds
-        reason = None
-        while True:
-            try:
-                value = holds()
-                if value:
-                    return value
-            except (OSError, MachineError) as error:
-                reason = error
-            if time.monotonic() > deadline:
-                raise MachineError(f"{what}: not within {seconds} s" + (f": {reason}" if reason else ""))
-            time.sleep(0.05)
+        return wait_until(f"{self.name}: {what}", holds, seconds, 0.05)
 
     def unit(self, name, *properties):
         """Properties of a unit, by name."""

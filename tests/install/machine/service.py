@@ -5,12 +5,12 @@ as its own user, past libvirt's rules of access.
 """
 
 import json
-import re
 import shutil
+
+from roamlab.templates import DEPLOY, filled
 
 from .base import REPOSITORY
 
-DEPLOY = REPOSITORY / "deploy"
 UNITS = DEPLOY / "systemd"
 HOST, TOR, PREFIX = "10.82.0.1", "10.82.0.2", "198.51.100.10/32"
 VIRSH = ("/usr/bin/virsh", "-q", "-c", "test+unix:///default?socket=/run/libvirt/libvirt-sock")
@@ -45,15 +45,6 @@ def binaries():
     built = [folder for folder in (REPOSITORY / "target/debug", REPOSITORY / "target/release") if (folder / "roamd").exists()]
     folder = max(built, key=lambda folder: (folder / "roamd").stat().st_mtime)
     return folder / "roamd", folder / "roamd-relay"
-
-
-def filled(name, values):
-    """A file of deploy with its words between at signs replaced."""
-    text = (DEPLOY / name).read_text(encoding="utf-8")
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", value)
-    assert not re.search(r"@[A-Z0-9_]+@", text), text
-    return text
 
 
 def put(machine, path, text, owner="root:root", mode="0644"):
@@ -92,9 +83,9 @@ def set_up(machine):
     put(machine, "/etc/systemd/system/exabgp.service.d/roamd.conf", (UNITS / "exabgp.conf").read_text(encoding="utf-8"))
     for address in (HOST, TOR):
         machine.run("ip", "address", "add", f"{address}/32", "dev", "lo")
-    exabgp = filled("exabgp/relay.conf.in", {
+    exabgp = filled(DEPLOY / "exabgp/relay.conf.in", {
         "ROAMD": "/usr/bin/roamd", "SOCKET": "/run/roamd/exabgp.sock", "LEDGER": "/run/exabgp/relay.ledger"})
-    exabgp += filled("exabgp/neighbor.conf.in", {
+    exabgp += filled(DEPLOY / "exabgp/neighbor.conf.in", {
         "TOR_ADDRESS": TOR, "HOST_ADDRESS": HOST, "ROUTER_ID": HOST, "HOST_AS": "65101", "TOR_AS": "65000", "STATIC": "",
         "GRACEFUL_RESTART": "capability { graceful-restart 30; } manual-eor true;", "FAMILIES": "ipv4 unicast;"})
     put(machine, "/etc/exabgp/exabgp.conf", exabgp)

@@ -1,15 +1,11 @@
 """The top-of-rack switch of a machine: BIRD at the other end of its one link, configured from the files in deploy/bird."""
 
 import re
-import sys
 from pathlib import Path
 
-from .base import REPOSITORY
+from roamlab.templates import DEPLOY, filled
+
 from .machine import MachineError
-
-sys.path.insert(0, str(REPOSITORY / "tests/lab"))
-
-from roamlab.templates import DEPLOY, filled  # noqa: E402
 
 NAMESPACE = "switch"
 ADDRESS, HOST = "192.0.2.1", "192.0.2.2"
