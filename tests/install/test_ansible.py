@@ -160,3 +160,11 @@ def test_a_host_on_which_exabgp_already_runs_is_tried_and_set_up_without_restart
     assert status == 0, said
     host.wait("the VM's routes", lambda: set(switch.rungs()) == {"198.51.100.10/32", "198.51.100.11/32"})
     assert host.unit("exabgp", "MainPID") == exabgp
+
+    # What a run that was broken off has put in place the next one has taken, without a file to change.
+    agent = host.unit("roamd", "MainPID")
+    host.shell("touch /etc/systemd/system/roamd.service.d /etc/exabgp/exabgp.conf")
+    status, said = fleet.roll_out()
+    assert status == 0, said
+    assert recap(said) == {"h1": (2, 0)}, said
+    assert (host.unit("exabgp", "MainPID"), host.unit("roamd", "MainPID") == agent) == (exabgp, False)
