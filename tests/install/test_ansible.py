@@ -135,7 +135,7 @@ def test_the_roll_out_stops_at_the_first_host_that_is_not_ready(rolled_out):
     assert rolled_out.files()["h2"] == before["h2"]
 
 
-def test_a_host_on_which_exabgp_already_runs_is_set_up_without_restarting_it(host, tmp_path):
+def test_a_host_on_which_exabgp_already_runs_is_tried_and_set_up_without_restarting_it(host, tmp_path):
     """With the relay: the agent is ready only when ExaBGP has read of it."""
     switch = Switch(host)
     host.run("sh", "-ec", "cat >/etc/exabgp/exabgp.conf && systemctl restart exabgp", input=(
@@ -147,8 +147,24 @@ def test_a_host_on_which_exabgp_already_runs_is_set_up_without_restarting_it(hos
     fleet.hosts["h1"] |= {
         "roamd_host_config": {"bgp": {"local_as": HOST_AS, "next_hop_v6": HOST_V6}}, "roamd_exabgp_router_id": HOST,
         "roamd_exabgp_neighbors": [{"tor_address": TOR, "host_address": HOST, "tor_as": TOR_AS}]}
+    # Before there is a roamd: the one in the package judges, and nothing is there afterwards.
+    fleet.give(**{"10-web": FAULTY})
+    status, said = fleet.roll_out("--check")
+    assert status != 0 and "198.51.100.300" in said, said
     fleet.give(**{"10-web": MAP})
+    status, said = fleet.roll_out("--check")
+    assert status == 0, said
+    assert host.run("sh", "-c", "command -v roamd; ls -d /etc/roamd", check=False).stdout == ""
+
     status, said = fleet.roll_out()
     assert status == 0, said
-    assert set(switch.rungs()) == {"198.51.100.10/32", "198.51.100.11/32"}
+    host.wait("the VM's routes", lambda: set(switch.rungs()) == {"198.51.100.10/32", "198.51.100.11/32"})
     assert host.unit("exabgp", "MainPID") == exabgp
+
+    # What a run that was broken off has put in place the next one has taken, without a file to change.
+    agent = host.unit("roamd", "MainPID")
+    host.shell("touch /etc/systemd/system/roamd.service.d /etc/exabgp/exabgp.conf")
+    status, said = fleet.roll_out()
+    assert status == 0, said
+    assert recap(said) == {"h1": (2, 0)}, said
+    assert (host.unit("exabgp", "MainPID"), host.unit("roamd", "MainPID") == agent) == (exabgp, False)
