@@ -68,7 +68,8 @@ async fn anybody(data: &[u8], path: &Path) {
 
 async fn relay(path: &Path, told: &mut UnboundedReceiver<Report>) {
     let stream = UnixStream::connect(path).await.unwrap();
-    let hello = Hello { protocol: PROTOCOL, pid: 42, epoch: Some("41-1000-boot".to_owned()) };
+    let epoch = Some("41-1000-boot".to_owned());
+    let hello = Hello { protocol: PROTOCOL, pid: 42, epoch, unwatched_ms: Some(1_000) };
     let mut says = Vec::new();
     link::encode(&ToAgent::Hello(hello), &mut says);
     let (mut lines, mut greeted) = (Lines::default(), false);
@@ -84,7 +85,8 @@ async fn relay(path: &Path, told: &mut UnboundedReceiver<Report>) {
                 | Report::InDoubt { .. }
                 | Report::Lost { .. }
                 | Report::Neighbor(_)
-                | Report::Wire(_) => continue,
+                | Report::Wire(_)
+                | Report::Unwatched { .. } => continue,
             },
         };
         assert!(!buffer.is_empty(), "a relay is turned away");

@@ -111,7 +111,7 @@ impl World {
                     self.open.clear();
                     self.ready = false;
                 }
-                Report::Neighbor(_) | Report::Wire(_) => {}
+                Report::Neighbor(_) | Report::Wire(_) | Report::Unwatched { .. } => {}
                 Report::Lost { .. } | Report::Gone { .. } => {
                     panic!("the session ended by itself: {report:?}")
                 }

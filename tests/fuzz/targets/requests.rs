@@ -68,8 +68,9 @@ static VIEW: LazyLock<View> = LazyLock::new(|| {
         hosts: config.http.hosts.clone(),
     };
     let (sender, snapshots) = watch::channel(Arc::new(snapshot(config)));
-    let server =
-        runtime.block_on(async { Server::bind(&http, "kvm1.example.net", Arc::new(TokenFile::default())) }).unwrap();
+    let server = runtime
+        .block_on(async { Server::bind(&http, "kvm1.example.net", Arc::new(TokenFile::default())) })
+        .unwrap();
     fs::remove_file(token).unwrap();
     let address = server.local_addr().unwrap();
     runtime.spawn(server.run(snapshots, std::future::pending()));
