@@ -297,8 +297,9 @@ impl Agent {
     }
 
     /// Tells the relay and the service manager that this agent lives, and notices that it did not for longer than others
-    /// count on it: its host was frozen, or the process stopped. The relay lowers the routes at that moment too; the agent must not raise them by what
-    /// it knew before. (In a suspended machine the clock stands still as well, and nobody notices.)
+    /// count on it: its host was frozen, or the process stopped. The relay lowers the routes at that moment too; the agent
+    /// must not raise them by what it knew before. (In a suspended machine the clock stands still as well, and nobody
+    /// notices.)
     fn beat(&mut self) {
         let now = self.clock.now();
         if let Some(stood) = self.heartbeat.stood_still(now) {

@@ -160,7 +160,11 @@ impl Server {
             Err(error) => {
                 let error = Chain(&error).to_string();
                 if self.unmended.as_ref() != Some(&error) {
-                    warn!(socket = %path, error, "the socket is gone and can't be put back; a new relay finds nobody until roamd is restarted");
+                    warn!(
+                        socket = %path,
+                        error,
+                        "the socket is gone and can't be put back; a new relay finds nobody until roamd is restarted"
+                    );
                     self.unmended = Some(error);
                 }
                 return;
