@@ -252,6 +252,8 @@ impl Terminal {
         let mut child = Command::new("script")
             .args(["--quiet", "--return", "--flush", "--command", command, "/dev/null"])
             .env("TERM", "xterm-256color")
+            // It runs the command in the user's shell, whichever that is.
+            .env("SHELL", "/bin/sh")
             .env_remove("NO_COLOR")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -315,8 +317,9 @@ fn watch_draws_again_on_a_change_and_leaves_the_terminal_as_it_was() {
     for end in [&b"q"[..], b"\x03", b""] {
         let pid = lab.dir().join("watch.pid");
         let watch = format!("sh -c 'echo $$ >{}; exec {ROAMD} status --watch --url {url}'", pid.display());
+        // Ctrl-C is for the shell too, which would end by it.
         let command = format!(
-            "stty cols 100 rows 30; echo before $(stty -g); {watch}; echo code $?; echo after $(stty -g)"
+            "trap : INT; stty cols 100 rows 30; echo before $(stty -g); {watch}; echo code $?; echo after $(stty -g)"
         );
         let mut terminal = Terminal::start(&command);
         let at = terminal.shows("\x1b[?1049h", 0);
