@@ -38,11 +38,47 @@ impl Backoff {
 pub(super) struct Schedule {
     /// From list to list.
     resync: Duration,
-    /// The one list some time after the connect, until it is done.
-    settle: Option<Instant>,
+    /// Those some time after the connect, until they are done.
+    settling: Option<Settling>,
     /// The next of all others.
     next: Instant,
     backoff: Backoff,
+}
+
+/// The lists that follow a connect, each after twice the time of the one before, until libvirtd has settled.
+///
+/// A libvirtd that has just started answers before it has found all its VMs again (qemuProcessReconnect, a thread for each): what
+/// it then finds out of one, as that a migration was given up and the VM runs on, it tells by no event.
+#[derive(Debug)]
+struct Settling {
+    connected_at: Instant,
+    /// When the next is due, after the connect.
+    after: Duration,
+    /// And when the last is.
+    last: Duration,
+}
+
+impl Settling {
+    const FIRST: Duration = Duration::from_millis(250);
+
+    fn new(connected_at: Instant, last: Duration) -> Self {
+        Self { connected_at, after: Self::FIRST.min(last), last }
+    }
+
+    fn due(&self) -> Instant {
+        self.connected_at + self.after
+    }
+
+    /// What remains after a list that was asked for at this time.
+    fn after_list(mut self, asked_at: Instant) -> Option<Self> {
+        while asked_at >= self.due() {
+            if self.after == self.last {
+                return None;
+            }
+            self.after = (self.after * 2).min(self.last);
+        }
+        Some(self)
+    }
 }
 
 impl Schedule {
@@ -52,12 +88,12 @@ impl Schedule {
     /// How long after a list that failed the next one is tried, at first.
     const AGAIN: Duration = Duration::from_millis(100);
 
-    /// The first list is due at once, a second one at `settle` after the connect.
+    /// The first list is due at once, others soon after it, the last of them at `settle` after the connect.
     pub(super) fn new(connected_at: Instant, resync: Duration, settle: Duration) -> Self {
         let resync = resync.min(Self::LONGEST_RESYNC);
         Self {
             resync,
-            settle: Some(connected_at + settle),
+            settling: Some(Settling::new(connected_at, settle)),
             next: connected_at,
             backoff: Backoff::new(Self::AGAIN),
         }
@@ -65,19 +101,19 @@ impl Schedule {
 
     /// When to list next.
     pub(super) fn due(&self) -> Instant {
-        self.settle.map_or(self.next, |settle| settle.min(self.next))
+        self.settling.as_ref().map_or(self.next, |settling| settling.due().min(self.next))
     }
 
     /// A list that was asked for at `asked_at` came.
     pub(super) fn listed(&mut self, asked_at: Instant) {
-        self.settle = self.settle.filter(|settle| asked_at < *settle);
+        self.settling = self.settling.take().and_then(|settling| settling.after_list(asked_at));
         self.next = asked_at + self.resync;
         self.backoff.reset();
     }
 
     /// A list failed at `now`: it is tried again after a back-off, and before that only when asked for.
     pub(super) fn failed(&mut self, now: Instant) {
-        self.settle = self.settle.filter(|settle| now < *settle);
+        self.settling = self.settling.take().and_then(|settling| settling.after_list(now));
         self.next = now + self.backoff.after_failure();
     }
 }

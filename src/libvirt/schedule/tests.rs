@@ -16,17 +16,28 @@ fn back_off_doubles_up_to_5_s_and_starts_over_after_a_success() {
     assert_eq!(backoff.after_failure(), Duration::from_millis(100));
 }
 
+/// When the first lists are due, each done at once, in milliseconds after the connect.
+fn due<const COUNT: usize>(mut schedule: Schedule, start: Instant) -> [u128; COUNT] {
+    std::array::from_fn(|_| {
+        let due = schedule.due();
+        schedule.listed(due);
+        (due - start).as_millis()
+    })
+}
+
 #[test]
-fn the_first_list_is_due_at_once_then_one_when_settled_then_one_each_resync() {
+fn the_first_list_is_due_at_once_then_some_until_settled_then_one_each_resync() {
     let start = Instant::now();
-    let mut schedule = Schedule::new(start, RESYNC, SETTLE);
-    assert_eq!(schedule.due(), start);
-    schedule.listed(start);
-    assert_eq!(schedule.due(), start + SETTLE);
-    schedule.listed(start + SETTLE);
-    assert_eq!(schedule.due(), start + SETTLE + RESYNC);
-    schedule.listed(start + SETTLE + RESYNC);
-    assert_eq!(schedule.due(), start + SETTLE + RESYNC * 2);
+    assert_eq!(
+        due(Schedule::new(start, RESYNC, SETTLE), start),
+        [0, 250, 500, 1000, 2000, 4000, 5000, 35_000, 65_000]
+    );
+}
+
+#[test]
+fn where_it_settles_at_once_there_is_one_list_and_then_one_each_resync() {
+    let start = Instant::now();
+    assert_eq!(due(Schedule::new(start, RESYNC, seconds(0)), start), [0, 30_000, 60_000]);
 }
 
 #[test]
@@ -38,15 +49,20 @@ fn a_list_that_was_asked_for_before_it_had_settled_does_not_count_as_the_settled
 }
 
 #[test]
+fn a_list_that_took_long_stands_for_those_that_were_due_meanwhile() {
+    let start = Instant::now();
+    let mut schedule = Schedule::new(start, RESYNC, SETTLE);
+    schedule.listed(start + Duration::from_millis(1100));
+    assert_eq!(schedule.due(), start + seconds(2));
+}
+
+#[test]
 fn a_short_resync_goes_on_before_and_after_it_has_settled() {
     let start = Instant::now();
-    let mut schedule = Schedule::new(start, seconds(2), SETTLE);
-    let mut due = Vec::new();
-    for _ in 0..6 {
-        due.push((schedule.due() - start).as_secs());
-        schedule.listed(schedule.due());
-    }
-    assert_eq!(due, [0, 2, 4, 5, 7, 9]);
+    assert_eq!(
+        due(Schedule::new(start, seconds(2), SETTLE), start),
+        [0, 250, 500, 1000, 2000, 4000, 5000, 7000, 9000]
+    );
 }
 
 #[test]
