@@ -102,7 +102,7 @@ def test_a_libvirtd_that_is_killed_in_the_copy_leaves_the_route_at_the_source(ra
         recording.did(f"kill -9 of libvirtd on {host}")
         lab.kill(f"libvirtd {host}")
         lab.restart(f"libvirtd {host}")
-        recording.watch.connect(host)
+        recording.follow(host)
         recording.did(f"libvirtd on {host} answers again")
         migration.fail()
         if host == source:

@@ -56,7 +56,7 @@ def test_a_host_is_emptied_rebooted_and_taken_back_and_only_the_migrations_are_f
                 power.shut_down(lab, host)
                 recording.did(f"{host} is down")
                 power.boot(lab, host)
-                recording.watch.connect(host)
+                recording.follow(host)
                 recording.did(f"{host} is up")
         for vm in (VM, BESIDE):
             converged(lab, host, vm)
@@ -80,7 +80,7 @@ def test_a_host_that_is_shut_down_with_its_vms_leaves_no_route_behind(busy_lab):
         for vm in (VM, BESIDE):
             on_rung(lab, host, None, vm, seconds=5)
         power.boot(lab, host)
-        recording.watch.connect(host)
+        recording.follow(host)
         recording.did(f"{host} is up")
         with ThreadPoolExecutor() as pool:
             list(pool.map(lab.start, (VM, BESIDE), (host, other)))

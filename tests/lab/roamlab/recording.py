@@ -31,6 +31,14 @@ EVENTS = {
     8: ("CRASHED", ("PANICKED", "CRASHLOADED")),
 }
 
+# libvirt's states of a VM that executes, and of one that is not there (None: not known).
+EXECUTES = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
+ABSENT = (None, libvirt.VIR_DOMAIN_SHUTOFF)
+# What is noted of a VM that was otherwise before, by whether it executes and whether it is absent.
+UNTOLD = {(True, False): ("RESUMED", "UNPAUSED"), (False, False): ("SUSPENDED", "PAUSED"), (False, True): ("STOPPED", "FAILED")}
+# For how many seconds a new libvirtd is looked at, and how often.
+SETTLES, LOOKS = 10, 0.02
+
 
 def event_name(event, detail):
     """libvirt's numbers in words (virDomainEventType); what a newer libvirt adds stays a number."""
@@ -103,17 +111,13 @@ class Watch:
                 raise
             return None
 
-    def executes(self, vm, host):
-        """Whether a VM executes on a host."""
-        return self.state(vm, host) in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED)
-
     def executing(self, vm):
         """The hosts on which a VM executes."""
-        return frozenset(host for host in self.connections if self.executes(vm, host))
+        return frozenset(host for host in self.connections if self.state(vm, host) in EXECUTES)
 
     def existing(self, vm):
         """The hosts on which a VM is, executing or not."""
-        return frozenset(host for host in self.connections if self.state(vm, host) not in (None, libvirt.VIR_DOMAIN_SHUTOFF))
+        return frozenset(host for host in self.connections if self.state(vm, host) not in ABSENT)
 
     def close(self):
         for connection in self.connections.values():
@@ -133,6 +137,8 @@ class Recording:
         self.vms = [lab.topology.vm(vm) for vm in vms or ("svc",)]
         self.protocol, self.interval = protocol, interval
         self.deeds = []
+        # Those who look at hosts whose libvirtd is new, until the recording is over.
+        self.followers, self.over = [], threading.Event()
         self.probers = {}
         self.timelines = []
 
@@ -163,6 +169,9 @@ class Recording:
         return {prefix: address for vm in self.vms for prefix, address in vm.addresses.items()}
 
     def __exit__(self, kind, *_):
+        self.over.set()
+        for follower in self.followers:
+            follower.join()
         try:
             if kind is None:
                 self.timelines = self.finish()
@@ -178,18 +187,41 @@ class Recording:
 
     def saw(self, host, event, detail, vm=None):
         """Notes what libvirt can't tell, because its daemon is away."""
-        self.watch.entries.append(Lifecycle(time.time_ns(), host, vm or self.vms[0].name, event, detail))
+        with self.watch.came:
+            self.watch.entries.append(Lifecycle(time.time_ns(), host, vm or self.vms[0].name, event, detail))
+            self.watch.came.notify_all()
 
     def follow(self, host):
-        """Follows a host anew after its libvirtd was away, and notes what it could not tell of meanwhile."""
+        """Follows a host anew after its libvirtd was away, and notes what that could not tell of meanwhile, and of what it tells
+        nobody: for some time a new libvirtd finds out what became of its VMs, and not all of that is an event."""
         try:
             self.watch.connect(host)
-            for vm in self.vms:
-                executes = self.watch.executes(vm.name, host)
-                if executes != (host in self.executions_so_far(vm.name)):
-                    self.saw(host, *(("RESUMED", "UNPAUSED") if executes else ("STOPPED", "FAILED")), vm.name)
+            self.agree(host)
         except libvirt.libvirtError as error:
             raise LabError(f"libvirtd on {host}: {error}") from error
+        thread = threading.Thread(target=self.settle, args=(host, self.watch.connections[host]), daemon=True)
+        self.followers.append(thread)
+        thread.start()
+
+    def settle(self, host, connection):
+        """Notes what becomes of a host's VMs until its libvirtd has settled, or has gone again."""
+        deadline = time.monotonic() + SETTLES
+        while not self.over.wait(LOOKS) and time.monotonic() < deadline and self.watch.connections[host] is connection:
+            try:
+                self.agree(host)
+            except libvirt.libvirtError:
+                return
+
+    def agree(self, host):
+        """Notes how a host's VMs do now, where no event has told so."""
+        for vm in self.vms:
+            with self.watch.came:
+                told = len(self.watch.entries)
+            state = self.watch.state(vm.name, host)
+            with self.watch.came:
+                # What has come since may be newer than the state: then the next look tells.
+                if len(self.watch.entries) == told and (state in EXECUTES) != (host in self.executions_so_far(vm.name)):
+                    self.saw(host, *UNTOLD[state in EXECUTES, state in ABSENT], vm.name)
 
     def wait(self, host, event, detail=None, seconds=60, count=1, vm=None):
         """Waits until libvirt has told of an event of a VM's (the first one's) for the count-th time; the entry."""
