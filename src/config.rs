@@ -21,6 +21,8 @@ mod path;
 mod place;
 mod raw;
 mod reload;
+#[cfg(test)]
+pub(crate) mod sample;
 mod scalar;
 pub mod schema;
 #[cfg(test)]

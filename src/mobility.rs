@@ -309,7 +309,7 @@ impl Mobility {
         track.state = Some(sighting.state);
         track.in_doubt = false;
         // Lists alone, however many, leave it to ExaBGP's table to say what was before.
-        track.first_sight = found.is_some() || (track.first_sight && !self.table_known);
+        track.first_sight |= found.is_some();
         let told = match found {
             Some(found) => track.first_judgement(sighting.state, sighting.role, found),
             None => track.judgement(sighting.state, sighting.role),

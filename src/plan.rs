@@ -216,8 +216,9 @@ impl Plan {
                 match self.repeat {
                     // The route itself must not meet it in one of ExaBGP's batches.
                     Some(wait) if nudged => {
-                        entry.not_before = Some(now + wait);
-                        self.later.insert((now + wait, prefix));
+                        let at = now + wait;
+                        entry.not_before = Some(at);
+                        self.later.insert((at, prefix));
                     }
                     Some(_) | None => self.enqueue(prefix),
                 }
@@ -242,13 +243,14 @@ impl Plan {
     /// A BGP session came up: withdraws of the last minutes are repeated, in case they met its first batch.
     pub fn session_up(&mut self, now: Instant) {
         self.recent.retain(|_, (at, _)| *at + RECENT > now);
-        let Some(repeat) = self.repeat else { return };
+        let Some(wait) = self.repeat else { return };
+        let repeat_at = now + wait;
         for (prefix, (_, last)) in &self.recent {
             let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Nothing));
             // What is open, or held for another reason, is on its way to a withdraw of its own.
             if entry.desired.is_none() && entry.open.is_none() && entry.held == Held::Nothing {
-                entry.repeat_withdraw(last.clone(), now + repeat);
-                self.later.insert((now + repeat, *prefix));
+                entry.repeat_withdraw(last.clone(), repeat_at);
+                self.later.insert((repeat_at, *prefix));
             }
         }
     }
@@ -260,10 +262,7 @@ impl Plan {
 
     /// Whether every wanted route is acknowledged and nothing unwanted is held (repeats aside).
     pub fn is_settled(&self) -> bool {
-        self.ready
-            && self.open == 0
-            && self.queue.is_empty()
-            && !self.entries.values().any(Entry::is_unsettled)
+        self.ready && self.open == 0 && !self.entries.values().any(Entry::is_unsettled)
     }
 
     /// The step for `prefix` that is not settled.
@@ -358,9 +357,9 @@ impl Plan {
         self.recent.insert(prefix, (now, last));
         match self.repeat {
             Some(wait) if !entry.withdrawn_once && entry.desired.is_none() => {
-                let last = entry.last.take();
-                entry.repeat_withdraw(last, now + wait);
-                self.later.insert((now + wait, prefix));
+                let (last, repeat_at) = (entry.last.take(), now + wait);
+                entry.repeat_withdraw(last, repeat_at);
+                self.later.insert((repeat_at, prefix));
             }
             Some(_) | None => {
                 entry.withdrawn_once = false;

@@ -1,16 +1,18 @@
 //! Sequences of facts as libvirt was seen to tell them, and what they must come to.
 
+mod answers;
 mod interleavings;
 mod migrations;
 mod outages;
 mod reload;
 mod restart;
+mod settling;
+mod wills;
 
 use std::time::Duration;
 
 use super::*;
-use crate::config::Vm;
-use crate::snapshot::sample;
+use crate::config::{Vm, sample};
 use crate::vm::{
     LifecycleKind, MigrationDirection, MigrationOutcome, PausedReason, ResumedDetail, RunningReason,
     ShutoffReason, StartedDetail, StoppedDetail, SuspendedDetail, UndefinedDetail,
@@ -245,12 +247,14 @@ fn a_held_vm_and_an_address_outside_the_allowed_prefixes_have_no_route() {
     host.list(&[RUNNING]);
     let prefixes: Vec<String> = host.mobility.routes(&web()).iter().map(|r| r.prefix.to_string()).collect();
     assert_eq!(prefixes, ["198.51.100.10/32"]);
+    assert_eq!(host.mobility.prefixes(&web()), ["198.51.100.10".parse().unwrap()]);
 
     let mut config = sample::config(vms);
     config.hold.insert(web());
     let mut host = Host::unlisted(config);
     host.list(&[RUNNING]);
     assert_eq!((host.presence(), host.mobility.routes(&web())), (Presence::Present, Vec::new()));
+    assert_eq!(host.mobility.prefixes(&web()), []);
 }
 
 #[test]
@@ -323,4 +327,19 @@ fn a_shut_off_domain_is_known_and_absent() {
     let mut host = Host::empty();
     host.list(&[VmState::Shutoff(ShutoffReason::Destroyed)]);
     assert_eq!((host.mobility.known().count(), host.presence()), (1, Presence::Absent));
+    assert_eq!(host.mobility.known_domain(VM).map(|known| known.presence), Some(Presence::Absent));
+    assert_eq!(host.mobility.owner("198.51.100.10".parse().unwrap()), Some(&web()));
+}
+
+#[test]
+fn what_made_a_presence_so_is_told_in_words() {
+    for (cause, words) in [
+        (Cause::Event(UNPAUSED), format!("event {UNPAUSED}")),
+        (Cause::Listed(RUNNING), format!("listed {RUNNING}")),
+        (Cause::Looked(RUNNING), format!("state {RUNNING}")),
+        (Cause::Vanished, "unknown to libvirt".to_owned()),
+        (Cause::Settled, "settled".to_owned()),
+    ] {
+        assert_eq!(cause.to_string(), words);
+    }
 }

@@ -68,8 +68,4 @@ impl Queue {
     pub(super) fn is_urgent(&self) -> bool {
         self.waiting.first_key_value().is_some_and(|((class, _), _)| class.is_urgent())
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
 }

@@ -1,6 +1,7 @@
 //! What is sent, in which order, and what is believed of it.
 
 mod convergence;
+mod sessions;
 mod urgency;
 mod wire;
 
@@ -142,6 +143,7 @@ fn one_step_a_prefix_is_open_and_newer_intents_replace_one_another() {
     let mut plan = ready();
     plan.want([], vec![route(1, Rung::Standby)]);
     assert_eq!(plan.next(now), [announce(1, Rung::Standby)]);
+    assert_eq!(plan.open(prefix(1)), Some(&announce(1, Rung::Standby)));
     plan.want([prefix(1)], vec![route(1, Rung::Arrived)]);
     plan.want([prefix(1)], vec![]);
     plan.want([prefix(1)], vec![route(1, Rung::Active)]);
@@ -337,7 +339,7 @@ fn a_withdrawn_prefix_is_done_with_only_when_its_repeat_is_acknowledged() {
     let mut plan = announced(now);
     plan.want([prefix(1)], vec![]);
     acknowledge(&mut plan, now);
-    assert_eq!(plan.take_done(), []);
+    assert_eq!((plan.take_done(), plan.prefixes().collect()), (vec![], vec![prefix(1)]));
     acknowledge(&mut plan, later(now, 600));
     assert_eq!(plan.take_done(), [prefix(1)]);
     assert_eq!(plan.take_done(), []);

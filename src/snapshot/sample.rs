@@ -1,81 +1,16 @@
 //! A small host for tests of the snapshot and the REST view: one VM runs, one is leaving, one is elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::*;
-use crate::config::{self, Bgp, Exabgp, Libvirt, Log, Mobility, Source, Vm};
-use crate::route::{Asn, AttributeOverrides, Ladder, Mark};
+use crate::config::sample::ladder;
+pub(crate) use crate::config::sample::{config, configured};
+use crate::route::AttributeOverrides;
 
 /// `text` as RFC 3339.
 pub(crate) fn time(text: &str) -> Timestamp {
     Timestamp(text.parse().unwrap())
-}
-
-/// A configured VM.
-pub(crate) fn configured(name: &str, service_ips: &[&str]) -> (VmName, Arc<Vm>) {
-    let name = VmName::new(name);
-    let service_ips = service_ips.iter().map(|text| text.parse().unwrap()).collect();
-    let vm = Vm {
-        name: name.clone(),
-        uuid: None,
-        service_ips,
-        nics: config::NicChoices::default(),
-        attributes: AttributeOverrides::default(),
-    };
-    (name, Arc::new(vm))
-}
-
-/// A configuration with these VMs.
-pub(crate) fn config(vms: impl IntoIterator<Item = (VmName, Arc<Vm>)>) -> Config {
-    let minute = Duration::from_secs(60);
-    Config {
-        source: Source {
-            path: "/etc/roamd/config.yaml".into(),
-            sha256: "aa".repeat(32),
-            vms_sha256: "bb".repeat(32),
-        },
-        libvirt: Libvirt {
-            uri: "qemu:///system".to_owned(),
-            read_write: false,
-            resync: minute,
-            lease: minute,
-        },
-        exabgp: Exabgp {
-            transport: config::Transport::Relay,
-            socket: PathBuf::from("/run/roamd/exabgp.sock"),
-            socket_group: None,
-            lease: minute,
-            on_stop: config::OnStop::Keep,
-        },
-        bgp: Bgp {
-            local_as: Asn::new(65_101).unwrap(),
-            prepend_step: 3,
-            next_hop: NextHop::Own,
-            next_hop_v6: None,
-            neighbors: BTreeSet::new(),
-            allowed_prefixes: None,
-            attributes: AttributeOverrides::default(),
-            ladder: ladder(),
-        },
-        mobility: Mobility { standby: true, settle: 3 * minute, frozen: config::Frozen::Standby },
-        hold: BTreeSet::new(),
-        host_routes: None,
-        http: config::Http {
-            listen: config::Listen::Tcp(([127, 0, 0, 1], 0).into()),
-            token_file: None,
-            hosts: BTreeSet::new(),
-        },
-        log: Log { level: config::LogLevel::Info, format: config::LogFormat::Text },
-        vms: vms.into_iter().collect(),
-    }
-}
-
-fn ladder() -> Ladder {
-    let mark = Mark { local_as: Asn::new(65_101).unwrap(), mark: 82 };
-    Ladder::new(mark, 3, &Default::default()).unwrap()
 }
 
 /// A route of `vm` in that state.

@@ -142,8 +142,18 @@ fn a_step_that_was_on_its_way_before_is_no_part_of_it() {
     host.told(10, INCOMING);
     host.settled(10, V4, STANDBY);
     assert_eq!(host.shown().1, [(IncomingSeen, 10)]);
-    host.settled(12, V4, STANDBY);
-    assert_eq!(host.shown().1, [(IncomingSeen, 10), (StandbyAnnounced, 12)]);
+    // Written at the very moment.
+    host.settled(11, V4, STANDBY);
+    assert_eq!(host.shown().1, [(IncomingSeen, 10), (StandbyAnnounced, 11)]);
+}
+
+#[test]
+fn what_is_acknowledged_twice_is_no_news() {
+    let mut host = Host::new(&[V4]);
+    host.told(0, INCOMING);
+    host.settled(5, V4, STANDBY);
+    let (prefix, at) = (V4.parse().unwrap(), host.at(9));
+    assert_eq!(host.courses.settled(prefix, STANDBY, at, at), None);
 }
 
 #[test]

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::config::Frozen;
+use crate::config::{Frozen, sample};
 use crate::route::{AttributeOverrides, Ladder};
-use crate::snapshot::sample;
 
 fn config(vms: &[(&str, &[&str])]) -> Config {
     sample::config(vms.iter().map(|(name, service_ips)| sample::configured(name, service_ips)))

@@ -42,6 +42,7 @@ fn a_source_leaves_at_the_switch_over_and_is_gone_when_stopped() {
     assert_eq!(host.rung(), Some(Rung::Leaving));
     host.event(LEFT);
     assert_eq!((host.rung(), host.outcome()), (None, Some((Out, Completed))));
+    assert_eq!(host.last.map(|course| course.id), Some(1), "it was one migration");
 }
 
 #[test]
@@ -142,6 +143,20 @@ fn a_vm_that_was_executing_when_it_was_missed_is_on_the_side_that_the_job_tells(
     assert_eq!(host.presence(), Presence::Incoming);
     host.event(ARRIVES);
     assert_eq!(host.presence(), Presence::Arrived);
+}
+
+#[test]
+fn a_copy_of_which_nothing_tells_the_side_stands_by_unless_it_executed_here() {
+    let mut paused = Host::empty();
+    paused.list(&[PAUSED]);
+    let mut executed = Host::empty();
+    executed.event(UNPAUSED);
+    for (host, expected) in [(&mut paused, Presence::Incoming), (&mut executed, Presence::Departing)] {
+        for _ in 0..2 {
+            host.list(&[MIGRATING]);
+            assert_eq!(host.presence(), expected);
+        }
+    }
 }
 
 #[test]

@@ -57,6 +57,19 @@ fn a_host_that_stood_still_believes_nothing_for_some_seconds_and_then_the_next_l
 }
 
 #[test]
+fn after_a_standstill_a_list_counts_from_the_moment_for_which_one_is_asked() {
+    let mut host = arrived();
+    host.mobility.stood_still(host.now);
+    let trusted = host.mobility.deadline().unwrap();
+    for (asked_at, expected) in
+        [(trusted.checked_sub(MOMENT).unwrap(), Rung::Unsure), (trusted, Rung::Arrived)]
+    {
+        host.mobility.listed(asked_at, &[sighting(RUNNING, None)]);
+        assert_eq!(host.rung(), Some(expected));
+    }
+}
+
+#[test]
 fn a_vm_that_is_gone_when_its_host_goes_on_is_withdrawn_at_once() {
     let mut host = arrived();
     host.now += Duration::from_secs(90);
@@ -126,6 +139,33 @@ fn an_agent_that_waits_for_its_first_list_keeps_what_it_found_until_it_hears_tha
     assert_eq!((effects.touched, host.rung()), (BTreeSet::from([web()]), Some(Rung::Active)));
     host.list(&[RUNNING]);
     assert_eq!(host.rung(), Some(Rung::Arrived));
+}
+
+#[test]
+fn of_what_was_found_only_arrivals_are_lowered_after_a_second() {
+    let mut host = Host::unlisted(config());
+    host.mobility.found(table(Rung::Active), host.now);
+    host.mobility.libvirt_lost(host.now);
+    assert_eq!((host.pass(SECOND), host.rung()), (Effects::default(), Some(Rung::Active)));
+}
+
+#[test]
+fn how_long_libvirt_has_been_away_is_told() {
+    let mut host = Host::unlisted(config());
+    let told = |host: &Host| {
+        let mobility = &host.mobility;
+        (mobility.is_listed(), mobility.is_blind(), mobility.is_lapsed())
+    };
+    assert_eq!(told(&host), (false, false, false));
+    host.list(&[]);
+    assert_eq!(told(&host), (true, false, false));
+    host.mobility.libvirt_lost(host.now);
+    host.pass(SECOND);
+    assert_eq!(told(&host), (true, true, false));
+    host.pass(Duration::from_secs(59));
+    assert_eq!(told(&host), (true, true, true));
+    host.list(&[]);
+    assert_eq!(told(&host), (true, false, false));
 }
 
 #[test]

@@ -154,3 +154,31 @@ fn one_changed_vm_is_all_that_is_touched() {
     assert_eq!((told.vms, told.gone), ([changed.0].into(), vec!["198.51.100.20".parse().unwrap()]));
     assert_eq!(host.mobility.rung(&first), Some(Rung::Active));
 }
+
+#[test]
+fn what_every_route_is_made_of_touches_all_that_are_here() {
+    let changes: [fn(&mut Config); 2] =
+        [|config| config.bgp.prepend_step = 5, |config| config.mobility.frozen = Frozen::Active];
+    for change in changes {
+        let vms = [("web-1", "198.51.100.10"), ("web-2", "198.51.100.20")]
+            .map(|(name, ip)| sample::configured(name, &[ip]));
+        let mut host = Host::unlisted(sample::config(vms));
+        host.list(&[RUNNING]);
+        let mut next = (*host.mobility.config).clone();
+        change(&mut next);
+        assert_eq!(host.mobility.reconfigure(Arc::new(next)).effects.touched, [web()].into());
+    }
+}
+
+#[test]
+fn a_domain_that_is_another_vm_from_now_on_is_named_with_both() {
+    let [web, db] = [("web-1", "198.51.100.10"), ("db-1", "198.51.100.20")]
+        .map(|(name, ip)| sample::configured(name, &[ip]));
+    let mut host = Host::unlisted(sample::config([web.clone(), db.clone()]));
+    host.list(&[RUNNING]);
+    let mut next = (*host.mobility.config).clone();
+    next.vms.insert(db.0.clone(), Arc::new(Vm { uuid: Some(VM), ..(*db.1).clone() }));
+    let told = host.mobility.reconfigure(Arc::new(next));
+    assert_eq!((told.domains, told.effects.touched), ([VM].into(), [web.0, db.0.clone()].into()));
+    assert_eq!((host.rung(), host.mobility.rung(&db.0)), (None, Some(Rung::Active)));
+}

@@ -88,6 +88,15 @@ fn a_second_list_before_the_table_leaves_it_to_the_table_what_was_before() {
 }
 
 #[test]
+fn what_an_event_told_is_not_left_to_the_table() {
+    let mut host = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
+    host.event(UNPAUSED);
+    host.list(&[RUNNING]);
+    host.mobility.found(BTreeMap::from([("198.51.100.10".parse().unwrap(), Rung::Active)]), host.now);
+    assert_eq!(host.presence(), Presence::Arrived);
+}
+
+#[test]
 fn a_guess_asks_which_side_it_is() {
     let mut host = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
     let effects = host.list(&[MIGRATING]);

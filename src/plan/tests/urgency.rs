@@ -22,6 +22,48 @@ fn switch_overs_and_withdraws_overtake_the_mass() {
 }
 
 #[test]
+fn a_vm_of_the_mass_that_arrives_overtakes_it() {
+    let (mut told, mut restarted) = (ready(), Plan::new(Some(REPEAT)));
+    for plan in [&mut told, &mut restarted] {
+        plan.want([], (1..=100).map(|number| route(number, Rung::Active)).collect());
+    }
+    restarted.ready(Vec::new(), &[]);
+    for plan in [&mut told, &mut restarted] {
+        plan.want([], vec![route(100, Rung::Arrived)]);
+        assert_eq!(plan.next(Instant::now()).first(), Some(&announce(100, Rung::Arrived)));
+    }
+}
+
+#[test]
+fn a_vm_that_arrives_overtakes_a_mass_that_stays_on_its_rung() {
+    let now = Instant::now();
+    let mut plan = ready();
+    let of_all = || (1..=100).map(|number| route(number, Rung::Active));
+    plan.want([], of_all().collect());
+    while !acknowledge(&mut plan, now).is_empty() {}
+    let next_hop = NextHop::Address([192, 0, 2, 1].into());
+    plan.want([], of_all().map(|route| Route { next_hop, ..route }).collect());
+    plan.want([], vec![route(101, Rung::Arrived)]);
+    assert_eq!(plan.next(now).first(), Some(&announce(101, Rung::Arrived)));
+}
+
+#[test]
+fn a_vm_that_has_overtaken_a_mass_stands_behind_it_afterwards() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], (1..=25).map(|number| route(number, Rung::Active)).collect());
+    assert_eq!(plan.next(now).len(), WINDOW);
+    plan.want([], (26..=30).map(|number| route(number, Rung::Active)).collect());
+    plan.want([], vec![route(26, Rung::Arrived)]);
+    plan.settled(prefix(1), Outcome::Acknowledged, now);
+    assert_eq!(plan.next(now), [announce(26, Rung::Arrived)]);
+    plan.settled(prefix(26), Outcome::Acknowledged, now);
+    let next_hop = NextHop::Address([192, 0, 2, 1].into());
+    plan.want([], vec![Route { next_hop, ..route(26, Rung::Arrived) }]);
+    assert_eq!(plan.next(now), [announce(27, Rung::Active)]);
+}
+
+#[test]
 fn a_withdraw_overtakes_the_repeats_of_a_mass() {
     let now = Instant::now();
     let mut plan = ready();

@@ -39,6 +39,15 @@ fn a_withdraw_whose_route_is_wanted_again_is_not_ended_by_its_echo() {
 }
 
 #[test]
+fn a_withdraw_that_waits_to_be_sent_is_not_ended_by_the_echo_of_the_announce() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.want([prefix(1)], vec![]);
+    plan.confirmed(prefix(1), now);
+    assert_eq!(acknowledge(&mut plan, now), [withdraw(1, Some(Rung::Active))]);
+}
+
+#[test]
 fn a_confirmation_counts_until_the_next_step() {
     let now = Instant::now();
     let mut plan = announced(now);

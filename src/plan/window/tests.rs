@@ -45,3 +45,36 @@ fn the_window_opens_again_when_exabgp_is_quick_again() {
     let later = start + Duration::from_secs(60);
     assert_eq!(sizes(&mut window, later, 500, 1_000).last(), Some(&WINDOW));
 }
+
+#[test]
+fn the_window_stays_where_a_line_takes_half_the_time_that_an_urgent_step_may_wait_or_all_of_it() {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let moment = Duration::from_nanos(1);
+    for (took, expected) in [
+        ((PATIENCE / 2).saturating_sub(moment), Greater),
+        (PATIENCE / 2, Equal),
+        (PATIENCE, Equal),
+        (PATIENCE + moment, Less),
+    ] {
+        let (mut window, start) = (Window::new(), Instant::now());
+        let slow = start + PATIENCE * 2;
+        window.acknowledged(start, slow);
+        let size = window.size();
+        window.acknowledged(slow, slow + took);
+        assert_eq!(window.size().cmp(&size), expected, "{took:?}");
+    }
+}
+
+#[test]
+fn one_slow_line_takes_a_part_of_the_window_and_what_was_open_then_no_more() {
+    let (mut window, start) = (Window::new(), Instant::now());
+    let slow = start + PATIENCE * 2;
+    window.acknowledged(start, slow);
+    let size = window.size();
+    assert!((WINDOW / 2..WINDOW).contains(&size), "{size}");
+    window.acknowledged(start + PATIENCE / 2, slow + PATIENCE);
+    assert_eq!(window.size(), size);
+    // What was opened at that moment is of the new size.
+    window.acknowledged(slow, slow + PATIENCE * 2);
+    assert!(window.size() < size, "{}", window.size());
+}
