@@ -3,8 +3,9 @@
 //! ExaBGP stops all BGP while its API process does not read, and ends itself when that process exits again and
 //! again. So this one does little: it always reads, never waits for either side, and outlives the agent. Nothing
 //! in ExaBGP expires a route either; so the relay keeps the agent's last wills in a [`Ledger`], and carries them
-//! out when no heartbeat came for the agent's lease. It knows no configuration and decides nothing: a will is
-//! a command that the agent wrote.
+//! out when no heartbeat came for the agent's lease, also in the next life of ExaBGP: over a graceful restart a
+//! switch keeps what the last one told, and waits for somebody to say otherwise. It knows no configuration and
+//! decides nothing: a will is a command that the agent wrote.
 //!
 //! Routes on `arrived` can't wait for that: should their VM begin to run elsewhere, they would tie with its new host's.
 //! They are lowered as soon as the agent is away for longer than a restart takes. An agent that hangs has not left; so
@@ -138,7 +139,7 @@ impl Relay {
     const MAX_STATES: usize = 1_024;
     const MAX_STATE: usize = 2_048;
 
-    /// Begins with what a predecessor in the same life of ExaBGP left in the ledger.
+    /// Begins with what a predecessor left in the ledger, in this life of ExaBGP or in an earlier one.
     pub fn new(identity: Identity, ledger: Ledger, now: Instant) -> Self {
         let mut to_exabgp = Outbox::default();
         // Ends what a predecessor left half-written.

@@ -36,7 +36,7 @@ impl Journal {
         Self { path, epoch, file: None, length: 0, limit: 0, failed_at: None }
     }
 
-    /// What a predecessor in the same life of ExaBGP left.
+    /// What a predecessor left since the machine booted.
     pub(super) fn read(&self) -> Ledger {
         let Some(epoch) = &self.epoch else { return Ledger::default() };
         let mut text = Vec::new();

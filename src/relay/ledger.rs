@@ -95,13 +95,25 @@ struct Header {
     epoch: String,
 }
 
+/// The machine's boot in the name of a life of ExaBGP, `pid-starttime-bootid`.
+fn boot(epoch: &str) -> Option<&str> {
+    epoch.splitn(3, '-').nth(2)
+}
+
 impl Ledger {
-    /// Reads a journal; empty when it is of another life of ExaBGP or no journal at all.
+    /// Reads a journal; empty when it was written before the machine booted, or is no journal at all. One of an earlier life of
+    /// ExaBGP is read too, although ExaBGP has begun with an empty table: a switch keeps what that life told over a graceful
+    /// restart, and without an agent nobody says what became of it. Nothing of it was carried out in this life.
     pub fn read(text: &[u8], epoch: &str) -> Self {
         let mut ledger = Self::default();
         let mut lines = text.split_inclusive(|&byte| byte == b'\n');
         let header = lines.next().and_then(|line| serde_json::from_slice::<Header>(line).ok());
-        if !header.is_some_and(|header| header.roamd_ledger == FORMAT && header.epoch == epoch) {
+        let Some(Header { epoch: written_in, .. }) = header.filter(|header| header.roamd_ledger == FORMAT)
+        else {
+            return ledger;
+        };
+        let of_this_boot = boot(epoch).is_some_and(|present| boot(&written_in) == Some(present));
+        if written_in != epoch && !of_this_boot {
             return ledger;
         }
         for line in lines {
@@ -109,6 +121,11 @@ impl Ledger {
                 Some(Ok(change)) => ledger.apply(&change),
                 Some(Err(LinkError::Malformed(error))) if error.is_data() => {}
                 Some(Err(_)) | None => break,
+            }
+        }
+        if written_in != epoch {
+            for (prefix, entry) in ledger.entries.clone() {
+                ledger.replace(prefix, Some(Entry { done: None, ..entry }));
             }
         }
         ledger

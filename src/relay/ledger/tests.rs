@@ -108,10 +108,19 @@ fn what_an_older_release_does_not_know_comes_after_all_that_it_does() {
 }
 
 #[test]
-fn another_life_of_exabgp_begins_empty() {
+fn another_life_of_exabgp_has_everything_to_carry_out_again() {
+    let changes = [Change::LeaseMs(1), Change::VouchedMs(2), keep(1, &["announce"])];
+    let willed = [&changes[..], &[Change::Willed(prefix(1))]].concat();
+    assert_eq!(Ledger::read(&journal(&willed), EPOCH).due(Stage::LeaseEnded), 0);
+    assert_eq!(Ledger::read(&journal(&willed), "42-2000-boot"), after(&changes));
+}
+
+#[test]
+fn another_boot_of_the_machine_begins_empty() {
     let text = journal(&[keep(1, &["announce"])]);
-    assert_eq!(Ledger::read(&text, EPOCH).len(), 1);
-    assert_eq!(Ledger::read(&text, "41-2000-boot"), Ledger::default());
+    for other in ["41-1000-another", "41-1000", ""] {
+        assert_eq!(Ledger::read(&text, other), Ledger::default());
+    }
 }
 
 #[test]
