@@ -51,6 +51,15 @@ impl Bounds {
     }
 }
 
+impl Bounds {
+    /// The same where so many prefixes of a host change at once, and a turn of ExaBGP's takes so long: 25 lines are out at a
+    /// time, and what is the most urgent may have been decided last. Each batch is two turns, and the ways there and back.
+    pub(crate) fn crowded(self, prefixes: u64, turn: Time) -> Self {
+        let more = prefixes.div_ceil(25) * (2 * turn + 2 * (10 + 10) * MS);
+        Self { fast: self.fast + more, lower: self.lower + more, recover: self.recover + more, ..self }
+    }
+}
+
 impl Fleet {
     /// When a broken condition has no excuse any more, by what is the case when its bound ends.
     pub(crate) fn excuse(&self, (rule, vm, host): Key, since: Time) -> Option<Time> {
@@ -58,13 +67,11 @@ impl Fleet {
         let prefixes: Vec<usize> = self.prefixes_of(vm).collect();
         match rule {
             Rule::Preferred => {
-                let best = |other: &usize| {
-                    let mut all = prefixes.iter().flat_map(|prefix| self.fabric.best(*prefix));
-                    all.any(|(_, path)| path.origin == *other)
-                };
+                let draws =
+                    |other: &usize| prefixes.iter().any(|prefix| self.fabric.leads_to(*other, *prefix));
                 let spread = self.watch.bounds.spread;
                 others
-                    .filter(best)
+                    .filter(draws)
                     .filter_map(|other| self.goes_on(vm, other, since))
                     .max()
                     .map(|end| end + spread)

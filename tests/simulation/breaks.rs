@@ -5,9 +5,10 @@ use roamd::vm::{
 };
 
 use crate::clock::{MS, SECOND};
-use crate::guests::{Act, Script, Stage, Writer, resume_source, running};
+use crate::guests::{Act, Script, Stage, resume_source, running};
 use crate::operations::Mode;
 use crate::random::Random;
+use crate::writer::Writer;
 
 /// What breaks a migration from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,7 @@ pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, ra
         }
         (Stage::Copy { from, mode, to }, Break::Libvirtd(host)) if host == from => {
             if mode == Mode::PeerToPeer {
-                w.destroyed(1_600 * MS, to);
-                w.act(0, Act::State(to, None, None));
+                w.destroy_copy(1_600 * MS, to);
             } else {
                 w.drop_copy(1_850 * MS, to);
             }

@@ -23,6 +23,8 @@ pub(crate) struct Setting {
     pub(crate) graceful: bool,
     pub(crate) echo: bool,
     pub(crate) v5: bool,
+    /// Routers hand on all paths (RFC 7911), as shipped; else the best alone.
+    pub(crate) all_paths: bool,
     /// Seconds: both leases, and `settle`.
     pub(crate) lease: u64,
     pub(crate) settle: u64,
@@ -55,6 +57,7 @@ impl Case {
             graceful: random.percent(50),
             echo: random.percent(50),
             v5: random.percent(50),
+            all_paths: Random::new(seed, 2).percent(50),
             lease,
             settle: lease * 3,
         };
@@ -66,8 +69,10 @@ impl Case {
 
     /// As a file keeps it.
     pub(crate) fn text(&self) -> String {
-        let Setting { seed, hosts, vms, rack, graceful, echo, v5, lease, settle } = self.setting;
-        let mut text = format!("fleet {seed} {hosts} {vms} {rack} {graceful} {echo} {v5} {lease} {settle}\n");
+        let Setting { seed, hosts, vms, rack, graceful, echo, v5, all_paths, lease, settle } = self.setting;
+        let mut text = format!(
+            "fleet {seed} {hosts} {vms} {rack} {graceful} {echo} {v5} {all_paths} {lease} {settle}\n"
+        );
         for operation in &self.operations {
             writeln!(text, "{operation}").unwrap();
         }
@@ -89,8 +94,9 @@ impl Case {
             graceful: flag(5),
             echo: flag(6),
             v5: flag(7),
-            lease: number(8),
-            settle: number(9),
+            all_paths: flag(8),
+            lease: number(9),
+            settle: number(10),
         };
         Self { setting, operations: lines.map(|line| line.parse().unwrap()).collect() }
     }

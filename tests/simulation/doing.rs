@@ -56,7 +56,8 @@ impl Fleet {
                     // Until the speaker has tried again.
                     let end = self.clock.now() + AGAIN;
                     self.hosts[host].is_ill_until(end, false);
-                    let keep = self.setting().graceful;
+                    // A connection that breaks is a graceful restart. A switch that is told to begin anew keeps nothing.
+                    let keep = self.setting().graceful && !operation.to.is_multiple_of(2);
                     self.session_ends(host, keep);
                 }
             }
@@ -94,7 +95,7 @@ impl Fleet {
             _ => return,
         };
         // A script that is not over goes on: QEMU has one monitor, and libvirt one job a domain.
-        let script = guests::script(operation, stage, state, vm.is_multiple_of(2), &mut self.random);
+        let script = guests::script(operation, stage, state, self.guests[vm].persistent, &mut self.random);
         if !script.is_empty() {
             self.follow(vm, script);
         }
@@ -135,7 +136,8 @@ impl Fleet {
         }
         self.guests[vm].fenced.push(host);
         self.guests[vm].runs = None;
-        let script = guests::script(operation, Stage::Off, None, vm.is_multiple_of(2), &mut self.random);
+        let script =
+            guests::script(operation, Stage::Off, None, self.guests[vm].persistent, &mut self.random);
         self.follow(vm, script);
         self.watch.vm(vm);
     }
@@ -290,7 +292,7 @@ impl Fleet {
             }),
             _ => true,
         };
-        let script = breaks::broken(stage, what, ran, vm.is_multiple_of(2), &mut self.random);
+        let script = breaks::broken(stage, what, ran, self.guests[vm].persistent, &mut self.random);
         if !script.is_empty() {
             self.follow(vm, script);
         }
@@ -308,10 +310,11 @@ impl Fleet {
         let one = &mut self.hosts[host];
         one.journal.clear();
         let off = roamd::vm::VmState::Shutoff(roamd::vm::ShutoffReason::Unknown);
+        let guests = &self.guests;
         one.domains.retain(|vm, domain| {
             domain.state = off;
             domain.side = None;
-            vm.is_multiple_of(2)
+            guests[*vm].persistent
         });
         // The switch does not know yet.
         one.session_up = false;

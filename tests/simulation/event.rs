@@ -8,9 +8,9 @@ use roamd::libvirt::Report;
 use roamd::vm::{LifecycleKind, Uuid};
 
 use crate::clock::Time;
-use crate::fabric::Message;
 use crate::guests::Act;
 use crate::host::Part;
+use crate::router::Message;
 
 /// Something that is due.
 #[derive(Debug)]

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use crate::case::{Case, Setting, local_as};
 use crate::clock::{Clock, MS, SECOND, Time};
 use crate::event::{Event, part_of};
-use crate::fabric::{Fabric, Message, Path, Speaker};
+use crate::fabric::Fabric;
 use crate::guests::{Script, Stage};
 use crate::host::{Host, Part};
 use crate::invariants::{Broken, Watch};
 use crate::random::Random;
+use crate::router::{Message, Path, Rules, Speaker};
 use crate::sabotage::Sabotage;
 
 /// BGP's hold time, and for how long a switch keeps the routes of a host that restarts.
@@ -23,6 +24,9 @@ const REST: Time = 150 * SECOND;
 /// How often every host is held against a fresh core.
 pub(crate) const AUDIT: Time = 7 * SECOND;
 
+/// How long a turn of ExaBGP's reactor takes where nothing slows it down.
+pub(crate) const TURN: (Time, Time) = (MS, 25 * MS);
+
 /// A VM as it really is.
 #[derive(Debug)]
 pub(crate) struct Guest {
@@ -31,6 +35,8 @@ pub(crate) struct Guest {
     /// Since when this is so, of both.
     pub(crate) since: Time,
     pub(crate) job: u64,
+    /// Its definition stays where it is off.
+    pub(crate) persistent: bool,
     /// Hosts that stand still with an older incarnation of it.
     pub(crate) fenced: Vec<usize>,
 }
@@ -48,6 +54,8 @@ pub(crate) struct Fleet {
     pub(crate) index: BTreeMap<String, usize>,
     pub(crate) random: Random,
     pub(crate) links: u64,
+    /// How long a turn of an ExaBGP's reactor takes, mostly and at most.
+    pub(crate) turn: (Time, Time),
     pub(crate) arrivals: BTreeMap<(Speaker, Speaker), Time>,
     pub(crate) watch: Watch,
     pub(crate) steps: u64,
@@ -70,22 +78,32 @@ impl Fleet {
     pub(crate) fn new(case: Case, keep_lines: bool) -> Self {
         let setting = case.setting;
         let racks = (0..setting.hosts).map(|host| host / setting.rack).collect();
+        let spines = if setting.hosts > setting.rack { 2 } else { 0 };
+        let rules = Rules { all_paths: setting.all_paths, rungs_decide: false };
         let mut prefixes: Vec<(String, Option<usize>)> = (0..setting.vms)
             .flat_map(|vm| Setting::prefixes(vm).into_iter().map(move |prefix| (prefix, Some(vm))))
             .collect();
         prefixes.extend((0..setting.hosts).map(|host| (crate::host::loopback(host), None)));
         let index = prefixes.iter().enumerate().map(|(index, (text, _))| (text.clone(), index)).collect();
-        let guest = || Guest { stage: Stage::Off, runs: None, since: 0, job: 0, fenced: Vec::new() };
+        let guest = |vm: usize| Guest {
+            stage: Stage::Off,
+            runs: None,
+            since: 0,
+            job: 0,
+            persistent: vm.is_multiple_of(2),
+            fenced: Vec::new(),
+        };
         let mut fleet = Self {
             clock: Clock::new(),
             hosts: (0..setting.hosts).map(|host| Host::new(host, &setting)).collect(),
-            guests: (0..setting.vms + 2).map(|_| guest()).collect(),
-            fabric: Fabric::new(racks),
+            guests: (0..setting.vms + 2).map(guest).collect(),
+            fabric: Fabric::new(racks, spines, rules),
             watch: Watch::new(&setting),
             random: Random::new(setting.seed, 1),
             prefixes,
             index,
             links: 0,
+            turn: TURN,
             arrivals: BTreeMap::new(),
             steps: 0,
             hash: 0xcbf2_9ce4_8422_2325,
@@ -112,7 +130,12 @@ impl Fleet {
     }
 
     /// Runs until long after the last operation, or until an invariant is broken.
-    pub(crate) fn run(mut self) -> Outcome {
+    pub(crate) fn run(self) -> Outcome {
+        self.run_watched(|_| {})
+    }
+
+    /// The same, for somebody who looks at it after every step.
+    pub(crate) fn run_watched(mut self, mut look: impl FnMut(&Self)) -> Outcome {
         let end = self.case.operations.last().map_or(0, |operation| operation.at) + REST;
         let mut broken = None;
         while let Some(at) = self.clock.next_at().filter(|at| *at <= end) {
@@ -123,6 +146,7 @@ impl Fleet {
             let Some(event) = self.clock.next() else { break };
             self.happen(event);
             self.steps += 1;
+            look(&self);
             broken = self.check();
             if broken.is_some() {
                 break;

@@ -12,6 +12,7 @@ use roamd::vm::{
 use crate::clock::{MS, SECOND, Time};
 use crate::operations::{Fate, Mode, Operation, Verb};
 use crate::random::Random;
+use crate::writer::Writer;
 
 /// One thing that happens to a VM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) enum Act {
     Stage(Stage),
     /// The rest waits until libvirtd lives on that host.
     Needs(usize),
+    /// Nothing of it is left where it is off.
+    Transient,
 }
 
 pub(crate) type Script = Vec<(Time, Act)>;
@@ -73,70 +76,10 @@ const PAUSED: VmState = VmState::Paused(PausedReason::User);
 pub(crate) const MIGRATING: VmState = VmState::Paused(PausedReason::Migration);
 const SUSPENDED: LifecycleKind = LifecycleKind::Suspended(SuspendedDetail::Paused);
 const UNPAUSED: LifecycleKind = LifecycleKind::Resumed(ResumedDetail::Unpaused);
-const FAILED: LifecycleKind = LifecycleKind::Stopped(StoppedDetail::Failed);
+pub(crate) const FAILED: LifecycleKind = LifecycleKind::Stopped(StoppedDetail::Failed);
 
 pub(crate) const fn running(reason: RunningReason) -> VmState {
     VmState::Running(reason)
-}
-
-/// A script that is being written.
-pub(crate) struct Writer<'a> {
-    pub(crate) acts: Script,
-    /// What a domain is when it is off: unknown, where it is transient.
-    pub(crate) persistent: bool,
-    pub(crate) random: &'a mut Random,
-}
-
-impl Writer<'_> {
-    pub(crate) fn act(&mut self, after: Time, act: Act) {
-        self.acts.push((after, act));
-    }
-
-    fn wait(&mut self, low: Time, high: Time) -> Time {
-        self.random.delay(low, high)
-    }
-
-    pub(crate) fn state(&mut self, after: Time, host: usize, state: VmState, kind: LifecycleKind) {
-        self.act(after, Act::State(host, Some(state), Some(kind)));
-    }
-
-    /// Its vCPUs stop or go on, and QEMU says so at once.
-    pub(crate) fn runs(&mut self, after: Time, host: Option<usize>) {
-        self.act(after, Act::Runs(host));
-    }
-
-    pub(crate) fn off(
-        &mut self,
-        after: Time,
-        host: usize,
-        reason: ShutoffReason,
-        kind: Option<LifecycleKind>,
-    ) {
-        let state = self.persistent.then_some(VmState::Shutoff(reason));
-        self.act(after, Act::State(host, state, kind));
-        self.act(0, Act::Side(host, None));
-    }
-
-    /// The copy at the destination is given up.
-    pub(crate) fn drop_copy(&mut self, after: Time, to: usize) {
-        self.act(after, Act::State(to, None, Some(FAILED)));
-        self.act(0, Act::Side(to, None));
-    }
-
-    pub(crate) fn destroyed(&mut self, after: Time, host: usize) {
-        self.state(
-            after,
-            host,
-            VmState::Shutdown(ShutdownReason::Unknown),
-            LifecycleKind::Shutdown(ShutdownDetail::Host),
-        );
-        let kind = LifecycleKind::Stopped(StoppedDetail::Destroyed);
-        self.off(20 * MS, host, ShutoffReason::Destroyed, Some(kind));
-    }
-
-    pub(crate) fn stage(&mut self, stage: Stage) {
-        self.act(0, Act::Stage(stage));
-    }
 }
 
 /// What an operation leads to for a VM that is `stage` and, where it is, `state`; empty: it can't be done.
@@ -270,6 +213,10 @@ fn here(writer: &mut Writer<'_>, verb: Verb, host: usize, state: Option<VmState>
             let kind = LifecycleKind::Suspended(SuspendedDetail::IoError);
             writer.state(0, host, VmState::Paused(PausedReason::IoError), kind);
         }
+        Verb::Undefine if runs && writer.persistent => {
+            writer.act(0, Act::State(host, state, Some(LifecycleKind::Undefined(UndefinedDetail::Removed))));
+            writer.act(0, Act::Transient);
+        }
         Verb::Migrate if operation.to != host && (runs || state == Some(PAUSED)) => {
             migrate(writer, host, operation, runs);
         }
@@ -303,15 +250,22 @@ fn migrate(writer: &mut Writer<'_>, from: usize, operation: &Operation, runs: bo
         writer.state(0, from, MIGRATING, LifecycleKind::Suspended(SuspendedDetail::Migrated));
     }
     let blackout = writer.wait(15 * MS, 3 * SECOND);
-    if runs && matches!(fate, Fate::FailsFrozen | Fate::UnpausedFrozen | Fate::SwitchFails) {
+    let fails =
+        matches!(fate, Fate::FailsFrozen | Fate::UnpausedFrozen | Fate::DestroyedFrozen | Fate::SwitchFails);
+    if runs && fails {
         if fate == Fate::SwitchFails && mode == Mode::Postcopy {
             let kind = LifecycleKind::Suspended(SuspendedDetail::Postcopy);
             writer.state(5 * MS, from, VmState::Paused(PausedReason::Postcopy), kind);
             writer.act(10 * MS, Act::State(from, Some(MIGRATING), None));
         }
-        resume_source(writer, blackout, from, fate == Fate::UnpausedFrozen);
+        let unpaused = matches!(fate, Fate::UnpausedFrozen | Fate::DestroyedFrozen);
+        resume_source(writer, blackout, from, unpaused);
         let wait = writer.wait(SECOND, 2 * SECOND);
-        writer.drop_copy(wait, to);
+        if fate == Fate::DestroyedFrozen {
+            writer.destroy_copy(wait, to);
+        } else {
+            writer.drop_copy(wait, to);
+        }
         return writer.stage(Stage::Here(from));
     }
     if mode == Mode::Postcopy {

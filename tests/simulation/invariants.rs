@@ -20,10 +20,10 @@ use crate::case::Setting;
 use crate::clock::Time;
 use crate::command::Command;
 use crate::event::Event;
-use crate::fabric::Path;
 use crate::fleet::{AUDIT, Fleet};
 use crate::guests::Stage;
 use crate::host::Part;
+use crate::router::Path;
 
 /// What is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ pub(crate) enum Rule {
     Gone,
     /// 3. No other host stands on the rung of the host on which it executes.
     Tied,
-    /// 3. Every router prefers the host on which it executes.
+    /// 3. Every router prefers the host on which it executes, and shares its traffic with no other one.
     Preferred,
     /// 4. Nothing is announced that is not this host's to announce, and nothing of others is touched.
     Forbidden,
@@ -217,13 +217,7 @@ impl Fleet {
             set(Rule::Gone, well && !is_there && !none, end);
             set(Rule::False, !here && good, now + lease + fast);
             set(Rule::Tied, well && managed && tied, end);
-            let preferred = prefixes.iter().all(|prefix| {
-                let mut best = self.fabric.best(*prefix);
-                let (count, right) = best
-                    .by_ref()
-                    .fold((0, true), |(count, right), (_, path)| (count + 1, right && path.origin == host));
-                right && count == self.fabric.count()
-            });
+            let preferred = prefixes.iter().all(|prefix| self.fabric.leads_to_none_but(host, *prefix));
             let quick = if end == now + fast { end + spread } else { end };
             self.watch.set((Rule::Preferred, vm, host), well && managed && here && !preferred, quick, now);
         }

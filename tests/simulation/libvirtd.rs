@@ -31,7 +31,7 @@ impl Fleet {
                 Some(host).filter(|host| !self.hosts[*host].libvirtd_up || self.stands_still(*host))
             }
             Act::Runs(host) => host.filter(|host| self.stands_still(*host)),
-            Act::Side(..) | Act::Stage(_) => None,
+            Act::Side(..) | Act::Stage(_) | Act::Transient => None,
         };
         if waits_for.is_some() {
             self.clock.after(100 * MS, Event::Acts { vm, job, acts });
@@ -58,6 +58,7 @@ impl Fleet {
                     self.guests[vm].runs = None;
                 }
             }
+            Act::Transient => self.guests[vm].persistent = false,
             Act::Needs(_) => {}
         }
         self.watch.vm(vm);

@@ -3,7 +3,8 @@
 //!
 //! `case` says how large a fleet is and what is done to it (`operations`), `fleet` lets it happen, `invariants` looks at it
 //! after every step. `host` holds the code under test; `libvirtd`, `wires` and `doing` are what is around it, `guests`,
-//! `exabgp` and `fabric` the models, which `replay` holds against recordings. What was found once is in `found`.
+//! `exabgp` and `fabric` the models. `replay` holds the first two against recordings, and `replay_fabric` the third. `storm` is
+//! fifty migrations at once each way. What was found once is in `found`.
 //!
 //! `ROAMD_SIMULATION_SEED` is the first seed, `ROAMD_SIMULATION_SECONDS` for how long new ones are tried, however many they
 //! are; see `run` beside this file. `sabotage` proves of every rule that it can be broken.
@@ -32,12 +33,17 @@ mod invariants;
 mod libvirtd;
 mod operations;
 mod random;
+mod recorded;
 mod replay;
+mod replay_fabric;
+mod router;
 mod sabotage;
 mod session;
 mod shrink;
 mod starts;
+mod storm;
 mod wires;
+mod writer;
 
 use std::fs;
 use std::path::Path;

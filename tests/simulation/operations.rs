@@ -44,6 +44,8 @@ names! {
         Wake = "wake",
         Panic = "panic",
         IoError = "io-error",
+        /// Its definition goes; it runs on as a transient one.
+        Undefine = "undefine",
         Migrate = "migrate",
         MoveOffline = "move-offline",
         /// Started on another host, because its own is out of reach.
@@ -91,6 +93,8 @@ names! {
         FailsFrozen = "fails-frozen",
         /// The source is resumed by libvirt's other path, which tells `RESUMED/UNPAUSED`.
         UnpausedFrozen = "unpaused-frozen",
+        /// The same, and the copy is not given up by itself: it is destroyed.
+        DestroyedFrozen = "destroyed-frozen",
         /// Post-copy: the switch fails before the destination runs.
         SwitchFails = "switch-fails",
         /// Post-copy: the destination dies while it fetches memory, and the VM with it.
@@ -161,6 +165,7 @@ const TO_VMS: &[(Verb, u64)] = &[
     (Verb::Wake, 5),
     (Verb::Panic, 2),
     (Verb::IoError, 2),
+    (Verb::Undefine, 1),
     (Verb::Migrate, 60),
     (Verb::MoveOffline, 3),
     (Verb::Rescue, 6),

@@ -2,9 +2,9 @@
 
 use crate::case::Case;
 use crate::exabgp::Update;
-use crate::fabric::{Message, Speaker};
 use crate::fleet::Fleet;
 use crate::invariants::Rule;
+use crate::router::{Message, Speaker};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,21 +99,21 @@ impl Fleet {
 }
 
 /// A VM migrates, and stays; the agent there begins anew. Nothing goes wrong.
-const MOVED: &str = "fleet 5 2 1 1 false false false 10 30
+const MOVED: &str = "fleet 5 2 1 1 false false false false 10 30
 2000000 start 0 0 0 precopy done
 60000000 migrate 0 1 500 precopy done
 100000000 kill-agent 1 1 500 precopy done
 ";
 
 /// The agent is away for long, and its VM leaves meanwhile.
-const LEFT_ALONE: &str = "fleet 5 2 2 1 false false false 10 30
+const LEFT_ALONE: &str = "fleet 5 2 2 1 false false false false 10 30
 2000000 start 0 0 0 precopy done
 40000000 kill-agent 0 0 400000 precopy done
 45000000 migrate 0 1 500 precopy done
 ";
 
 /// The same of a VM that has come a short time ago, in one rack. The switch prefers the host to which it goes, by luck.
-const LEFT_AT_ONCE: &str = "fleet 5 2 1 2 false false false 10 30
+const LEFT_AT_ONCE: &str = "fleet 5 2 1 2 false false false false 10 30
 2000000 start 0 1 0 precopy done
 25000000 kill-agent 1 0 400000 precopy done
 28000000 migrate 0 0 500 precopy done

@@ -29,15 +29,12 @@ impl Fleet {
         let one = &mut self.hosts[host];
         one.session += 1;
         one.session_up = true;
-        let session = one.session;
         let opening = u8::try_from(one.random.between(0, 3)).unwrap();
         if let Some(exabgp) = &mut one.exabgp {
             exabgp.session_up(opening);
         }
+        // From now on a switch like BIRD 2.0 waits for the end of the RIB, however long that takes.
         self.note(format_args!("{host} has a session"));
-        if graceful {
-            self.clock.after(RESTART, Event::RestartTimeEnds { host, session });
-        }
         self.watch.everything();
         self.exabgp_says(host);
     }

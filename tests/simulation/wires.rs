@@ -7,9 +7,9 @@ use roamd::link::{self, ToAgent};
 use crate::clock::MS;
 use crate::event::Event;
 use crate::exabgp::Update;
-use crate::fabric::{Message, Speaker};
 use crate::fleet::Fleet;
 use crate::host::{Part, loopback};
+use crate::router::{Message, Speaker};
 use crate::sabotage::Sabotage;
 
 impl Fleet {
@@ -310,7 +310,7 @@ impl Fleet {
             Update::Withdraw(prefix) => (prefix, None),
         };
         let Some(prefix) = self.index.get(prefix).copied() else { return };
-        let message = Message { from: Speaker::Host(host), to: tor, prefix, path };
+        let message = Message { from: Speaker::Host(host), to: tor, prefix, origin: host, path };
         self.clock.at(at, Event::Bgp { session: Some((host, session)), message });
     }
 
@@ -330,7 +330,8 @@ impl Fleet {
             self.clock.at(at, Event::FromExabgp { host, relay, exabgp: life, bytes });
         }
         if busy {
-            let delay = self.hosts[host].random.delay(MS, 25 * MS);
+            let (mostly, most) = self.turn;
+            let delay = self.hosts[host].random.delay(mostly, most);
             self.clock.after(delay, Event::ExabgpTurns { host, exabgp: life });
         }
     }
