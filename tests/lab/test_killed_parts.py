@@ -119,3 +119,26 @@ def test_a_client_that_is_killed_while_it_manages_a_migration_leaves_the_route_a
         recording.did("kill -9 of virsh")
         migration.kill()
         recording.wait(target, "STOPPED")
+
+
+def test_an_exabgp_that_begins_anew_without_an_agent_does_not_keep_a_false_route_alive(brisk_lab):
+    """Its switch keeps the route over a graceful restart, until somebody says what became of it: the relay does."""
+    lab = brisk_lab
+    source, target = hosts(lab)
+    on_rung(lab, source, "active")
+    with recorded(lab, ends_on=target) as recording:
+        recording.did(f"kill -9 of roamd and ExaBGP on {source}")
+        lab.kill(f"roamd {source}")
+        lab.kill(f"exabgp {source}")
+        lab.restart(f"exabgp {source}")
+        lab.connected(lab.switch(source))
+        recording.did(f"{source} stops the VM, and {target} starts it")
+        lab.virsh(source, "destroy", VM)
+        lab.start(VM, target)
+        on_rung(lab, source, "unsure")
+        # As long as it could beat the other by being new alone.
+        on_rung(lab, target, "active")
+        preferred(lab, target)
+        lab.restart(f"roamd {source}")
+        lab.ready(source)
+        recording.did(f"roamd on {source} is ready again")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from roamlab import bird, guests, kernel
+from roamlab import bird, fabric, guests, kernel
 from roamlab.clock import nanoseconds
 from roamlab.ladder import Mark, Route, mark
 from roamlab.recording import agent_entries, event_name
@@ -178,3 +178,30 @@ def test_the_probes_of_a_guest_are_put_on_the_clock_of_those_who_ask():
 def test_a_guest_that_says_something_else_is_quoted():
     with pytest.raises(LabError, match="198.51.100.10 is not probed"):
         guests.parse(AT, "198.51.100.10 is not probed")
+
+
+def test_a_fabrics_rows_tell_what_a_host_said_and_what_its_switch_did_by_itself():
+    said = "2026-11-22 22:37:02.694396 "
+    lines = [
+        f"{said}<TRACE> h1: BGP session established",
+        f"{said}<TRACE> h1: Got UPDATE",
+        f"{said}<TRACE> h1.ipv4 > added [best] {PREFIX} 0L 10G unicast",
+        f"{said}<INFO> SEEN h1 {PREFIX} path (path 65101 65101) med 250 mark (lclist (65101, 82, 3))",
+        f"{said}<INFO> BEST h1 {PREFIX} mark (lclist (65101, 82, 3))",
+        f"{said}<TRACE> h1: Got UPDATE",
+        f"{said}<TRACE> h1.ipv4 > ignored [best] {PREFIX} 0L 10G unicast",
+        f"{said}<TRACE> h1: Got UPDATE",
+        f"{said}<TRACE> h1: Got END-OF-RIB",
+        f"{said}<TRACE> h1.ipv4 > removed [sole] {PREFIX} 0L 10G unicast",
+        f"{said}<TRACE> forward4.ipv4 < removed {PREFIX} 0L 9G unicast",
+        f"{said}<TRACE> h1.ipv4 > ignored [best] 192.0.2.4/32 0L 10G unicast",
+    ]
+    assert fabric.rows(ONE_TOR, "tor", lines, {PREFIX}) == [[AT, "tor", *row] for row in (
+        ["session", "h1", "begins"],
+        ["told", "h1", PREFIX, "h1", "standby", 2, 250],
+        ["best", PREFIX, "h1", "h1"],
+        ["again", "h1", PREFIX],
+        ["session", "h1", "has told all"],
+        ["swept", "h1", PREFIX, "h1"],
+        ["best", PREFIX, None, None],
+    )]
