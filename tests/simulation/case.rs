@@ -12,6 +12,7 @@ use crate::random::Random;
 
 /// How a fleet is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four things that are so or not, each by itself")]
 pub(crate) struct Setting {
     pub(crate) seed: u64,
     pub(crate) hosts: usize,

@@ -45,8 +45,8 @@ struct Gap {
     breaks: bool,
 }
 
-const fn gap(after: usize, lost: usize) -> Option<Gap> {
-    Some(Gap { after, lost, breaks: false })
+const fn gap(after: usize, lost: usize) -> Gap {
+    Gap { after, lost, breaks: false }
 }
 
 /// A recording with what was done, whether the domain is a persistent one, and when nobody listened.
@@ -56,7 +56,7 @@ fn recorded() -> Vec<Replayed> {
     let whole = recorded_whole()
         .into_iter()
         .map(|(name, operations, persistent)| (name, operations, persistent, None));
-    let killed_in_copy = Some(Gap { after: 1, lost: 0, breaks: true });
+    let killed_in_copy = Gap { after: 1, lost: 0, breaks: true };
     let interrupted = [
         ("agent-restarted-in-copy-in", vec![into(Mode::Precopy, Fate::Done)], true, gap(0, 1)),
         ("libvirtd-killed-guest-powered-off", vec![simple(Verb::Shutdown)], true, gap(0, 1)),
@@ -64,6 +64,8 @@ fn recorded() -> Vec<Replayed> {
         ("libvirtd-killed-in-copy-in", vec![into(Mode::Precopy, Fate::Done)], true, killed_in_copy),
         ("libvirtd-killed-qemu-crashed", vec![simple(Verb::KillQemu)], true, gap(0, 1)),
     ];
+    let interrupted =
+        interrupted.map(|(name, operations, persistent, gap)| (name, operations, persistent, Some(gap)));
     whole.chain(interrupted).collect()
 }
 

@@ -75,7 +75,11 @@ fn each_router_tells_its_neighbors_what_they_heard() {
                 match *what {
                     What::Told(Speaker::Host(_), ..) | What::Withdrawn(Speaker::Host(_), ..) => {}
                     What::Told(peer, prefix, path) => {
-                        heard.entry((peer, speaker, prefix)).or_default().push((*at, path.origin, Some(path)))
+                        heard.entry((peer, speaker, prefix)).or_default().push((
+                            *at,
+                            path.origin,
+                            Some(path),
+                        ));
                     }
                     What::Withdrawn(peer, prefix, origin) => {
                         heard.entry((peer, speaker, prefix)).or_default().push((*at, origin, None));
@@ -89,7 +93,7 @@ fn each_router_tells_its_neighbors_what_they_heard() {
             // Of several changes that it has not sent yet a router sends the last.
             let mut left = said[&way].iter();
             for (at, origin, path) in &heard {
-                let found = left.any(|(before, from, said)| before <= at && (from, said) == (origin, path));
+                let found = left.any(|(before, host, said)| before <= at && (host, said) == (origin, path));
                 assert!(found, "{}: {way:?}: nobody said {origin} {path:?} before {at}", recording.name);
             }
             // The last word about each host; without RFC 7911 the last one replaces what was said of others.

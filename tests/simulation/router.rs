@@ -95,7 +95,7 @@ impl Router {
         match (before, path) {
             (Some(place), Some(path)) if list[place].path == path => list[place].stale = false,
             (before, path) => {
-                self.replace(prefix, before, path.map(|path| Heard { peer, path, stale: false }))
+                self.replace(prefix, before, path.map(|path| Heard { peer, path, stale: false }));
             }
         }
         self.tell(prefix)
