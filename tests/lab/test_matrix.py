@@ -1,5 +1,9 @@
 """The riskiest cells of the fault matrix; all of them are tried by tests/lab/matrix."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from breaking import run
@@ -18,3 +22,14 @@ def test_the_matrix_says_of_every_cell_what_is_expected_or_why_it_does_not_apply
     assert {(cell.part, cell.fault) for cell in every if cell.reason} == set(NOT)
     assert all(cell.bound.ends in ("here", "either") for cell in every if cell.moment == "idle")
     assert all(Cell(*cell) in every and not Cell(*cell).reason for cell in SAMPLE)
+
+
+def test_a_run_goes_on_where_an_earlier_one_left_its_results(tmp_path):
+    kept = tmp_path / "results"
+    kept.write_text("relay    killed         idle   source here  as expected\nagent    killed         idle   source WORSE\n")
+    # Without a lab, because nothing is left to try.
+    command = [sys.executable, Path(__file__).with_name("matrix"), "--only", "relay", "killed", "idle", "--kept", kept]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{kept} has 1 of 1 cells, 1 as expected, 0 not"
+    assert kept.read_text().count("\n") == 2
