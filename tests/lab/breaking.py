@@ -83,6 +83,9 @@ def run(lab, cell):
             recording.did(f"libvirt lets {VM} run on both hosts: a person ends it on {source}")
             lab.virsh(source, "destroy", VM)
             now = target
+        for other in left_behind(lab, now):
+            recording.did(f"libvirt leaves {VM} paused on {other} for good, because it can't tell: a person ends it there")
+            lab.virsh(other, "destroy", VM, check=False)
         converged(lab, now, seconds=BACK)
         back = time.monotonic() - mended
     return verdict(cell, recording, "there" if now == target else "here", back)
@@ -112,7 +115,7 @@ def lasts(lab, cell, fault, migration, source):
     if cell.moment == "copy" and cell.part not in ("libvirtd", "host"):
         hurry(lab, source)
     if fault.seconds is None and migration:
-        migration.process.wait(180)
+        migration.wait(180)
     elif fault.seconds != 0:
         time.sleep(fault.seconds or faults.LASTS)
 
@@ -124,6 +127,11 @@ def on(lab):
     if len(running) > 1:
         return BOTH
     return running[0] if running else None if any(states.values()) else NOWHERE
+
+
+def left_behind(lab, runs_on):
+    """The other hosts than the one on which the VM executes where libvirt still has it, now that no migration is under way."""
+    return [host.name for host in lab.topology.hosts if host.name != runs_on and lab.state(VM, host.name)]
 
 
 def started(lab, recording, host):
