@@ -5,10 +5,9 @@ import time
 from typing import NamedTuple
 
 from roamlab import faults
-from roamlab.judge import judge, lost_runs
+from roamlab.judge import STARVED, judge, lost_runs
 from roamlab.namespaces import wait_until
 from roamlab.recording import Recording
-from roamlab.topology import LabError
 from trial import SLOWLY, STEADILY, VM, converged, hosts, hurry, on_rung, standing_still
 
 NOWHERE, BOTH = "nowhere", "both"
@@ -18,8 +17,8 @@ INTERVAL = 12
 BACK = 90
 # Seconds more that a busy machine may take where something may be wrong at all: daemons start slowly there.
 SLACK = 10
-# What the judge's words say of a VM: that it is reached over a low route, out of reach, or that somebody is led astray.
-KINDS = (("low", "has no route above standby"), ("out", "no route"), ("out", "no probe"), ("out", "unreachable"),
+# What the judge's words say of a VM: that it is reached over a low route, out of reach, silent, or that somebody is led astray.
+KINDS = (("low", "has no route above standby"), ("out", "no route"), ("silent", "no probe"), ("out", "unreachable"),
          ("end", "at the end"), ("astray", ""))
 
 
@@ -141,17 +140,31 @@ def started(lab, recording, host):
     return host
 
 
+def judged(bound, timelines):
+    """What the judge found in all timelines, the longest of each kind in seconds, and what of it is worse than a bound."""
+    found = tuple(dict.fromkeys(text for timeline in timelines for text in judge(timeline)))
+    longest = {name: max((lasted(text) for text in found if kind(text) == name), default=0) for name, _ in KINDS}
+    allowed = {"out": bound.out, "astray": bound.astray, "low": bound.low, "end": 0}
+    most = {name: seconds and seconds + SLACK for name, seconds in allowed.items()}
+    # Whoever is out of reach is silent, and so may be who is not.
+    most["silent"] = max(most["out"], STARVED / 1e9)
+    worse = tuple(f"{name}: {longest[name]:.1f} s, and at most {seconds:g} s are expected" for name, seconds in most.items()
+                  if longest[name] > seconds)
+    return found, longest, worse
+
+
+def told(worse, found, timeline):
+    """All that a recording tells, for a person."""
+    return "\n".join([*worse, "", *found, "", timeline.text("INFO", "WARN", "ERROR")])
+
+
 def verdict(cell, recording, ended, back):
     """What came of it, beside what was expected."""
     bound = cell.bound
-    allowed = {"out": bound.out, "astray": bound.astray, "low": bound.low, "end": 0}
-    found = list(dict.fromkeys(text for timeline in recording.timelines for text in judge(timeline)))
-    longest = {name: max((lasted(text) for text in found if kind(text) == name), default=0) for name in allowed}
-    worse = [f"{name}: {longest[name]:.1f} s, and at most {seconds:g} s are expected" for name, seconds in allowed.items()
-             if longest[name] > (seconds + SLACK if seconds else 0)]
+    found, longest, worse = judged(bound, recording.timelines)
     if bound.ends not in (ended, "either"):
-        worse.append(f"the VM is {ended}, and is expected {bound.ends}")
+        worse = *worse, f"the VM is {ended}, and is expected {bound.ends}"
     probes = [probes for timeline in recording.timelines for probes in timeline.probes.values()]
     silent = max(((span.end - span.begin) / 1e9 for each in probes for span in lost_runs(each)), default=0)
     return Seen(ended, longest["out"], longest["astray"], longest["low"], sum(each.lost for each in probes), silent, back,
-                tuple(worse), tuple(found), recording.timeline)
+                worse, found, recording.timeline)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from breaking import run
-from roamlab.cells import FAULTS, NOT, PARTS, SAMPLE, STAGES, Cell, cells
+import test_judge
+from breaking import judged, run, told
+from roamlab.cells import FAULTS, NOT, PARTS, SAMPLE, STAGES, Bound, Cell, cells
 
 
 @pytest.mark.parametrize("cell", [Cell(*cell) for cell in SAMPLE], ids=lambda cell: cell.name)
 def test_what_is_broken_comes_to_no_more_than_is_expected(brisk_lab, cell):
     seen = run(brisk_lab, cell)
-    assert not seen.worse, "\n".join([*seen.worse, "", *seen.found, "", seen.timeline.text("INFO", "WARN", "ERROR")])
+    assert not seen.worse, told(seen.worse, seen.found, seen.timeline)
 
 
 def test_the_matrix_says_of_every_cell_what_is_expected_or_why_it_does_not_apply():
@@ -33,3 +34,13 @@ def test_a_run_goes_on_where_an_earlier_one_left_its_results(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"{kept} has 1 of 1 cells, 1 as expected, 0 not"
     assert kept.read_text().count("\n") == 2
+
+
+def test_a_starved_guest_may_be_silent_for_a_while_and_a_route_may_not_be_missing():
+    silent = test_judge.recording(probes=test_judge.answered(but=[(2_000, 6_500)]))
+    assert judged(Bound(), [silent])[2] == ()
+    silent = test_judge.recording(probes=test_judge.answered(but=[(2_000, 7_500)]))
+    assert judged(Bound(), [silent])[2] == ("silent: 5.5 s, and at most 5 s are expected",)
+    missing = test_judge.recording(test_judge.seen(5_000, "h1", None), test_judge.seen(5_002, "h1", "active"))
+    assert judged(Bound(), [missing])[2] == ("low: 0.0 s, and at most 0 s are expected",)
+    assert judged(Bound(low=5), [missing])[2] == ()
