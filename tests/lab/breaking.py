@@ -134,9 +134,9 @@ def left_behind(lab, runs_on):
 
 
 def started(lab, recording, host):
-    """The VM is started on a host, as an operator would."""
+    """The VM is started on a host, as an operator would: until libvirt takes it, which refuses while it waits for a dead target."""
+    wait_until(f"{VM} is started on {host}", lambda: lab.virsh(host, "create", lab.path / host / f"{VM}.xml"), BACK, every=0.5)
     recording.did(f"{VM} is started on {host}")
-    lab.virsh(host, "create", lab.path / host / f"{VM}.xml")
     return host
 
 
