@@ -105,11 +105,15 @@ EXPECTED = (
     Row("exabgp", "clock forth", None, None, Bound(out=15, low=15, astray=15, why=EXPIRES)),
     Row("exabgp", "clock back", None, None, Bound(out=30, low=45, astray=25, why=NO_KEEPALIVES)),
     Row("libvirtd", "killed", "copy", None, Bound("here", why=GIVEN_UP)),
-    Row("libvirtd", "restarted", "copy", None, Bound("here", why=GIVEN_UP)),
+    # One that is told to end tells nobody anything any more, and waits for the migration that it carries out.
+    Row("libvirtd", "restarted", "copy", "source", Bound("either", out=5, astray=5, low=5, why=DECIDES)),
+    Row("libvirtd", "restarted", "copy", "target", Bound("here", why=GIVEN_UP)),
     Row("libvirtd", "killed", "after", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "restarted", "after", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "killed", None, None, Bound("either", out=5, astray=5, low=5, why=DECIDES)),
     Row("libvirtd", "restarted", None, None, Bound("either", out=5, astray=5, low=5, why=DECIDES)),
+    # The copy ends meanwhile, so that it hangs in the switch-over too.
+    Row("libvirtd", "hung", "copy", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "hung", "frozen", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "hung", "copy", "source", Bound("either", out=35, why=WAITS)),
     # The source's waits for its answer for half a minute as well, and then has the VM go on: so both only as the fault ends.
