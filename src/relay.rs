@@ -12,8 +12,8 @@
 //!
 //! [`Relay`] is the pure part: what was read and the time in, bytes and [`Effects`] out. In reading order: `agent`
 //! (its link and what it says), `vigil` (whether it lives), `ledger` (what stands, as values and as a journal), `wills`
-//! (carrying them out), `journal` (the ledger's file) and `process` (pipes, socket and timer; the only part with a
-//! runtime).
+//! (carrying them out), `journal` (the ledger's file), `watchdog` (should the relay hang itself) and `process` (pipes, socket
+//! and timer; the only part with a runtime).
 //!
 //! Memory is bounded whatever either side does: lines, states and both queues have limits, and an agent that does
 //! not read loses its link rather than holding up ExaBGP.
@@ -23,6 +23,7 @@ mod journal;
 mod ledger;
 mod process;
 mod vigil;
+mod watchdog;
 mod wills;
 
 use std::collections::BTreeMap;

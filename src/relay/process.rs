@@ -14,6 +14,7 @@ use tokio::net::unix::pipe;
 use tracing::{debug, info, warn};
 
 use super::journal::Journal;
+use super::watchdog::Watchdog;
 use super::{Effects, Identity, Notice, Relay};
 use crate::exabgp::epoch;
 use crate::nonblocking::is_passing;
@@ -40,6 +41,9 @@ pub enum RelayError {
     /// ExaBGP's words can't be read.
     #[error("reading from ExaBGP")]
     Read(#[source] io::Error),
+    /// The kernel does not take the timer any more that it gave; so this relay can be ended at any time.
+    #[error("putting the watchdog off")]
+    Watchdog(#[source] io::Error),
 }
 
 /// Relays between ExaBGP on the standard streams and the agent at `socket` until ExaBGP closes its pipe.
@@ -62,8 +66,11 @@ pub fn run(socket: &Path, ledger: &Path) -> Result<(), RelayError> {
         journal.begin(&ledger);
         let now = Instant::now();
         let relay = Relay::new(Identity { pid, epoch }, ledger, now).with_uptime(uptime(), now);
-        let link = Link::Down(Instant::now());
-        let shell = Shell { relay, journal, socket: socket.to_path_buf(), link, unreachable: None };
+        let link = Link::Down(now);
+        let watchdog = Watchdog::new(Watchdog::PATIENCE, now)
+            .inspect_err(|error| warn!(%error, "nobody will end this relay should it hang"))
+            .ok();
+        let shell = Shell { relay, journal, watchdog, socket: socket.to_path_buf(), link, unreachable: None };
         shell.run(stdin, stdout).await
     })
 }
@@ -79,6 +86,8 @@ fn uptime() -> Duration {
 struct Shell {
     relay: Relay,
     journal: Journal,
+    /// None where the kernel has no timer to spare.
+    watchdog: Option<Watchdog>,
     socket: PathBuf,
     link: Link,
     /// Why there is no connection, as it was logged last.
@@ -97,12 +106,16 @@ impl Shell {
         let mut writable = true;
         loop {
             self.apply();
+            if let Some(watchdog) = &mut self.watchdog {
+                watchdog.feed(Instant::now()).map_err(RelayError::Watchdog)?;
+            }
             if !writable {
                 let unread = self.relay.to_exabgp().len();
                 self.relay.wrote_to_exabgp(unread);
             }
             let commands = !self.relay.to_exabgp().is_empty();
-            let deadline = self.relay.deadline();
+            let deadline =
+                self.relay.deadline().into_iter().chain(self.watchdog.as_ref().map(Watchdog::due)).min();
             // Cancel-safe: readiness is asked for and lost by nobody; bytes move outside of the select only. No
             // `biased`: ExaBGP may flood, and the agent must be heard all the same.
             tokio::select! {

@@ -7,7 +7,8 @@ tests/bench/run.
 A thousand VMs of libvirt's test driver are started, suspended, resumed and destroyed ten thousand times, as fast as
 libvirtd takes it; then fifty of them change at once, as when a host is emptied, while the rest goes on changing. All of it with
 ExaBGP as it is, and with one that stands still for nine tenths of the time. Whatever comes of it, the switch must have
-in the end what libvirt has: that is checked, and ends the program with an error where it is not so. The figures are printed.
+in the end what libvirt has, and memory must stay bounded: that is checked, and ends the program with an error where it is not so.
+The figures are printed.
 The test driver cannot migrate: what stands for a switch-over is a VM that is suspended, whose event tells as much by itself.
 """
 
@@ -36,6 +37,10 @@ STILL, GOES_ON = 0.18, 0.02
 # Whose routes stand for what: the rungs of roamd's ladder on which a VM's may be.
 RUNGS = {"running": (0, 1), "paused": (3,)}
 PATIENCE = 300
+# The most resident memory in MiB that is no leak and no queue without a bound. The relay's own bounds are 4 MiB to ExaBGP and 8 to
+# the agent (src/relay.rs), each of which may stand in memory twice while it grows; roamd's are 10,000 events of its log and what
+# is open to ExaBGP.
+MOST = {"roamd": 96, "relay": 32}
 
 
 class Changer:
@@ -243,6 +248,10 @@ def main():
             for slow in (False, True):
                 results.append(tried(roamd, directory / ("slow" if slow else "quick"), uri, size, slow))
     report(size, results)
+    for *_, after in results:
+        for part, found in zip(MOST, after):
+            if found > MOST[part] * 1024:
+                sys.exit(f"{part} took {found / 1024:.1f} MiB, and {MOST[part]} are the most")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 //! The agent beside ExaBGP, and `roamd relay` between them: whatever dies, in whatever number, comes back, and
 //! what is not concerned does not flap.
 
+use std::time::{Duration, Instant};
+
 use crate::agreement::{ACTIVE, ARRIVED, STANDBY, db, mail, prefixes, web};
 use crate::exabgp::{Exabgp, Session, Version};
 use crate::lab::{Lab, Plan, VMS};
@@ -13,6 +15,7 @@ on_each_exabgp! {
     a_stopped_agent_leaves_the_routes_to_its_successor,
     a_stopped_agent_that_is_to_withdraw_takes_its_routes_along,
     a_killed_relay_moves_nothing,
+    a_relay_that_hangs_is_ended_and_the_next_one_withdraws_what_vanished_meanwhile,
     a_restarted_exabgp_behind_the_relay_gets_every_route_again,
     a_killed_exabgp_costs_no_route_and_the_switch_drops_what_left_meanwhile,
     agent_and_relay_killed_together_leave_nothing_behind,
@@ -160,6 +163,26 @@ fn a_killed_relay_moves_nothing(version: Version) {
     // The link works on, and what changes goes through.
     lab.libvirtd.virsh(&["destroy", "db"]);
     lab.agrees_on([&web(ACTIVE)[..]]);
+    lab.another_reconcile_sends_nothing();
+}
+
+/// Nobody but the kernel could: not even the agent may end it, which is another user.
+fn a_relay_that_hangs_is_ended_and_the_next_one_withdraws_what_vanished_meanwhile(version: Version) {
+    let mut lab = Lab::start_with_relay(version, &Plan { running: &["web", "db"], config: VMS }, RELAY);
+    lab.agrees_on([&web(ACTIVE)[..], &db(ACTIVE)]);
+    let (mark, old, since) = (lab.bird.mark(), lab.exabgp.agent(), Instant::now());
+    wait::until("the relay has run for longer than its watchdog waits", || {
+        let age = since.elapsed();
+        if age > Duration::from_secs(12) { Ok(()) } else { Err(format!("for {age:?}")) }
+    });
+    assert_eq!(lab.exabgp.agent(), old);
+
+    signal("STOP", old);
+    lab.libvirtd.virsh(&["destroy", "db"]);
+    lab.exabgp.agent_after(old);
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    assert_eq!(lab.bird.removed_since(mark), prefixes(&db(ACTIVE)));
+    assert_eq!(lab.bird.announced_since(mark), [].into());
     lab.another_reconcile_sends_nothing();
 }
 

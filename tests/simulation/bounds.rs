@@ -106,8 +106,8 @@ impl Fleet {
         let hung = |part: Part| one.hung_until[part as usize] > since;
         // The lease counts from when the agent last knew: with a libvirtd that hangs, two lists are missed before.
         let unaware = if hung(Part::Libvirtd) { 2 * RESYNC } else { 0 };
-        // The relay that is to lower it hangs just then.
-        let late = if hung(Part::Relay) { RELAY_HANGS } else { 0 };
+        // The relay that is to lower it hangs just then, until its watchdog ends it; or it is the next one that will.
+        let late = if hung(Part::Relay) { RELAY_HANGS + SECOND } else { 0 };
         // Just then nothing comes through to the switch, or it keeps what it had over a restart.
         let kept = prefixes.iter().any(|prefix| self.fabric.is_stale(host, *prefix));
         let away = one.reached_from > since || hung(Part::Exabgp) || !one.session_up || kept;

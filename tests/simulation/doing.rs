@@ -16,10 +16,8 @@ use crate::session::AGAIN;
 /// How long a keep-alive of libvirt's goes without an answer before its connection is given up.
 const KEEP_ALIVE: Time = 20 * SECOND;
 
-/// A relay hangs no longer. It is the relay that lowers routes which nobody vouches for, and nobody does it in its place: the
-/// stale route of one that hangs for longer than `mobility.settle` ties with the host to which the VM went. This limit is known
-/// (the README tells it, where it says what happens when a part fails), so it is not looked for here.
-pub(crate) const RELAY_HANGS: Time = 3 * SECOND;
+/// A relay that hangs for longer is ended by its watchdog (`src/relay/watchdog.rs`).
+pub(crate) const RELAY_HANGS: Time = 10 * SECOND;
 
 impl Fleet {
     pub(crate) fn operate(&mut self, number: usize) {
@@ -39,7 +37,7 @@ impl Fleet {
             Verb::HangAgent => self.hang(host, Part::Agent, length),
             Verb::Reload => self.reload(host, operation.to, length),
             Verb::KillRelay => self.kill_relay(host),
-            Verb::HangRelay => self.hang(host, Part::Relay, length.min(RELAY_HANGS)),
+            Verb::HangRelay => self.hang(host, Part::Relay, length),
             Verb::KillExabgp => self.kill_exabgp(host, length.max(200 * MS)),
             Verb::HangExabgp => {
                 self.hang(host, Part::Exabgp, length);
@@ -156,7 +154,13 @@ impl Fleet {
     }
 
     fn hang(&mut self, host: usize, part: Part, length: Time) {
-        let end = self.clock.now() + length;
+        let now = self.clock.now();
+        let end = now + length;
+        if part == Part::Relay && self.hosts[host].hangs_until[part as usize] <= now {
+            self.hosts[host].relay_hangs_since = now;
+            let relay = self.hosts[host].life(part);
+            self.clock.after(RELAY_HANGS, Event::RelayHasHung { host, relay, since: now });
+        }
         let until = &mut self.hosts[host].hangs_until[part as usize];
         *until = end.max(*until);
         let end = *until;
@@ -205,6 +209,16 @@ impl Fleet {
             self.hosts[host].is_ill_until(end, false);
         }
         self.watch.everything();
+    }
+
+    /// Its watchdog ends a relay that hangs since then, and did not go on in between.
+    pub(crate) fn relay_has_hung(&mut self, host: usize, relay: u64, since: Time) {
+        let one = &self.hosts[host];
+        let hangs = one.hangs_until[Part::Relay as usize] > self.clock.now();
+        if hangs && one.relay.is_some() && one.life(Part::Relay) == relay && one.relay_hangs_since == since {
+            self.kill_relay(host);
+            self.note(format_args!("{host} has its relay ended, which hung"));
+        }
     }
 
     fn relay_dies(&mut self, host: usize) {

@@ -151,6 +151,12 @@ pub(crate) enum Event {
         session: u64,
         ipv6: bool,
     },
+    /// A relay hangs since then, if it still does, for as long as it may.
+    RelayHasHung {
+        host: usize,
+        relay: u64,
+        since: Time,
+    },
     /// A part begins to live again.
     Starts {
         host: usize,
@@ -191,6 +197,7 @@ pub(crate) const fn part_of(event: &Event) -> Option<(usize, Part)> {
         | Event::RestartTimeEnds { .. }
         | Event::Bgp { .. }
         | Event::EndOfRib { .. }
+        | Event::RelayHasHung { .. }
         | Event::Starts { .. }
         | Event::Thaws { .. }
         | Event::Audit => return None,

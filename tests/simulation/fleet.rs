@@ -203,6 +203,7 @@ impl Fleet {
             }
             Event::Bgp { session, message } => self.bgp(session, message),
             Event::EndOfRib { host, session, ipv6 } => self.end_of_rib(host, session, ipv6),
+            Event::RelayHasHung { host, relay, since } => self.relay_has_hung(host, relay, since),
             Event::Starts { host, part } => self.starts(host, part),
             Event::Thaws { host } => self.thaws(host),
             Event::Audit => {

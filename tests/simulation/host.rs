@@ -103,6 +103,7 @@ pub(crate) struct Host {
     pub(crate) lives: [u64; 4],
     /// Until when each part stands still.
     pub(crate) hangs_until: [Time; 4],
+    pub(crate) relay_hangs_since: Time,
     /// The same, also of parts that were killed meanwhile.
     pub(crate) hung_until: [Time; 4],
     /// Until when the host is switched off, and until when it stands still as a whole.
@@ -141,6 +142,7 @@ impl Host {
             epoch: String::new(),
             lives: [0; 4],
             hangs_until: [0; 4],
+            relay_hangs_since: 0,
             hung_until: [0; 4],
             down_until: 0,
             frozen_until: 0,

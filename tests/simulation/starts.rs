@@ -46,8 +46,11 @@ impl Fleet {
         if down_until > self.clock.now() {
             return;
         }
-        if frozen_until > self.clock.now() {
-            self.clock.at(frozen_until, Event::Starts { host, part });
+        // It is ExaBGP that starts its relay.
+        let asleep = self.hosts[host].hangs_until[Part::Exabgp as usize];
+        let until = if part == Part::Relay { frozen_until.max(asleep) } else { frozen_until };
+        if until > self.clock.now() {
+            self.clock.at(until, Event::Starts { host, part });
             return;
         }
         let setting = self.setting();
