@@ -5,10 +5,9 @@ import time
 from typing import NamedTuple
 
 from roamlab import faults
-from roamlab.judge import judge, lost_runs
+from roamlab.judge import STARVED, judge, lost_runs
 from roamlab.namespaces import wait_until
 from roamlab.recording import Recording
-from roamlab.topology import LabError
 from trial import SLOWLY, STEADILY, VM, converged, hosts, hurry, on_rung, standing_still
 
 NOWHERE, BOTH = "nowhere", "both"
@@ -18,8 +17,8 @@ INTERVAL = 12
 BACK = 90
 # Seconds more that a busy machine may take where something may be wrong at all: daemons start slowly there.
 SLACK = 10
-# What the judge's words say of a VM: that it is reached over a low route, out of reach, or that somebody is led astray.
-KINDS = (("low", "has no route above standby"), ("out", "no route"), ("out", "no probe"), ("out", "unreachable"),
+# What the judge's words say of a VM: that it is reached over a low route, out of reach, silent, or that somebody is led astray.
+KINDS = (("low", "has no route above standby"), ("out", "no route"), ("silent", "no probe"), ("out", "unreachable"),
          ("end", "at the end"), ("astray", ""))
 
 
@@ -83,6 +82,9 @@ def run(lab, cell):
             recording.did(f"libvirt lets {VM} run on both hosts: a person ends it on {source}")
             lab.virsh(source, "destroy", VM)
             now = target
+        for other in left_behind(lab, now):
+            recording.did(f"libvirt leaves {VM} paused on {other} for good, because it can't tell: a person ends it there")
+            lab.virsh(other, "destroy", VM, check=False)
         converged(lab, now, seconds=BACK)
         back = time.monotonic() - mended
     return verdict(cell, recording, "there" if now == target else "here", back)
@@ -112,7 +114,7 @@ def lasts(lab, cell, fault, migration, source):
     if cell.moment == "copy" and cell.part not in ("libvirtd", "host"):
         hurry(lab, source)
     if fault.seconds is None and migration:
-        migration.process.wait(180)
+        migration.wait(180)
     elif fault.seconds != 0:
         time.sleep(fault.seconds or faults.LASTS)
 
@@ -126,24 +128,43 @@ def on(lab):
     return running[0] if running else None if any(states.values()) else NOWHERE
 
 
+def left_behind(lab, runs_on):
+    """The other hosts than the one on which the VM executes where libvirt still has it, now that no migration is under way."""
+    return [host.name for host in lab.topology.hosts if host.name != runs_on and lab.state(VM, host.name)]
+
+
 def started(lab, recording, host):
-    """The VM is started on a host, as an operator would."""
+    """The VM is started on a host, as an operator would: until libvirt takes it, which refuses while it waits for a dead target."""
+    wait_until(f"{VM} is started on {host}", lambda: lab.virsh(host, "create", lab.path / host / f"{VM}.xml"), BACK, every=0.5)
     recording.did(f"{VM} is started on {host}")
-    lab.virsh(host, "create", lab.path / host / f"{VM}.xml")
     return host
+
+
+def judged(bound, timelines):
+    """What the judge found in all timelines, the longest of each kind in seconds, and what of it is worse than a bound."""
+    found = tuple(dict.fromkeys(text for timeline in timelines for text in judge(timeline)))
+    longest = {name: max((lasted(text) for text in found if kind(text) == name), default=0) for name, _ in KINDS}
+    allowed = {"out": bound.out, "astray": bound.astray, "low": bound.low, "end": 0}
+    most = {name: seconds and seconds + SLACK for name, seconds in allowed.items()}
+    # Whoever is out of reach is silent, and so may be who is not.
+    most["silent"] = max(most["out"], STARVED / 1e9)
+    worse = tuple(f"{name}: {longest[name]:.1f} s, and at most {seconds:g} s are expected" for name, seconds in most.items()
+                  if longest[name] > seconds)
+    return found, longest, worse
+
+
+def told(worse, found, timeline):
+    """All that a recording tells, for a person."""
+    return "\n".join([*worse, "", *found, "", timeline.text("INFO", "WARN", "ERROR")])
 
 
 def verdict(cell, recording, ended, back):
     """What came of it, beside what was expected."""
     bound = cell.bound
-    allowed = {"out": bound.out, "astray": bound.astray, "low": bound.low, "end": 0}
-    found = list(dict.fromkeys(text for timeline in recording.timelines for text in judge(timeline)))
-    longest = {name: max((lasted(text) for text in found if kind(text) == name), default=0) for name in allowed}
-    worse = [f"{name}: {longest[name]:.1f} s, and at most {seconds:g} s are expected" for name, seconds in allowed.items()
-             if longest[name] > (seconds + SLACK if seconds else 0)]
+    found, longest, worse = judged(bound, recording.timelines)
     if bound.ends not in (ended, "either"):
-        worse.append(f"the VM is {ended}, and is expected {bound.ends}")
+        worse = *worse, f"the VM is {ended}, and is expected {bound.ends}"
     probes = [probes for timeline in recording.timelines for probes in timeline.probes.values()]
     silent = max(((span.end - span.begin) / 1e9 for each in probes for span in lost_runs(each)), default=0)
     return Seen(ended, longest["out"], longest["astray"], longest["low"], sum(each.lost for each in probes), silent, back,
-                tuple(worse), tuple(found), recording.timeline)
+                worse, found, recording.timeline)

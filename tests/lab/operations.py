@@ -6,7 +6,7 @@ from typing import NamedTuple
 import breaking
 from roamlab import agent
 from roamlab.cells import Bound, cells
-from roamlab.judge import judge, spans
+from roamlab.judge import spans
 from roamlab.recording import Recording
 from trial import SLOWLY, VM, converged, hosts, hurry
 
@@ -16,10 +16,11 @@ QUIET = 10
 
 
 class Done(NamedTuple):
-    """What came of an operation: for how many seconds probes may have been lost, and what was worse than it should be."""
+    """What came of an operation: for how many seconds probes may have been lost, what was worse than it should be, and all of it."""
 
     allowed: float
     worse: tuple
+    told: str
 
 
 def migrated(*options, then=None):
@@ -141,19 +142,19 @@ def operated(lab, operate, chance):
     with Recording(lab, VM, interval=breaking.INTERVAL) as recording:
         operate(lab, recording, chance)
         converged(lab, lab.where(VM), seconds=breaking.BACK)
-    found = tuple(dict.fromkeys(text for timeline in recording.timelines for text in judge(timeline)))
-    return done(Bound(), recording.timelines, found)
+    found, _, worse = breaking.judged(Bound(), recording.timelines)
+    return done(Bound(), recording.timelines, worse, found)
 
 
 def broken(lab, cell):
     """A cell of the matrix."""
     seen = breaking.run(lab, cell)
-    return done(cell.bound, [seen.timeline], seen.worse)
+    return done(cell.bound, [seen.timeline], seen.worse, seen.found)
 
 
-def done(bound, timelines, worse):
+def done(bound, timelines, worse, found):
     """An operation's bound, and the time in which the VM stood still by itself."""
     still = max(sum(span.end - span.begin for span in spans(each.executions(), each.ended) if not span.value)
                 for each in timelines)
     allowed = bound.out + breaking.SLACK if bound.out else 0
-    return Done(allowed + still / 1e9, worse)
+    return Done(allowed + still / 1e9, worse, breaking.told(worse, found, timelines[0]))

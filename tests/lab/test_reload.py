@@ -146,7 +146,7 @@ def test_a_vm_that_is_added_while_it_runs_is_announced_at_once_and_a_removed_one
         recording.did("added")
         give(lab, changed(lab))
         everywhere(lab, BESIDE, f"{host} is preferred", lambda rungs, best: best == host)
-        lab.await_answer(BESIDE, 90)
+        lab.await_answer(BESIDE)
         recording.did("removed")
         give(lab, changed(lab, **{BESIDE: None}))
         everywhere(lab, BESIDE, "there is no route", lambda rungs, best: not rungs)

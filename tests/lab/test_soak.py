@@ -37,8 +37,9 @@ def test_too_few_samples_have_no_trend():
 
 def test_a_loss_is_explained_by_what_was_done_in_its_time_and_by_nothing_else():
     windows = [(10 * SECOND, 20 * SECOND, 3), (18 * SECOND, 30 * SECOND, 0)]
-    assert explained(Span(12 * SECOND, 15 * SECOND, None), windows)
-    assert not explained(Span(12 * SECOND, 17 * SECOND, None), windows)
-    assert not explained(Span(22 * SECOND, 25 * SECOND, None), windows)
-    # As long as an emulated guest may take to answer.
-    assert explained(Span(40 * SECOND, 40 * SECOND + SECOND // 2, None), windows)
+    # Beside the operation, an emulated guest on a busy machine may be silent for 5 s.
+    assert explained(Span(12 * SECOND, 20 * SECOND, None), windows)
+    assert not explained(Span(12 * SECOND, 21 * SECOND, None), windows)
+    assert not explained(Span(22 * SECOND, 28 * SECOND, None), windows)
+    assert explained(Span(40 * SECOND, 45 * SECOND, None), windows)
+    assert not explained(Span(40 * SECOND, 46 * SECOND, None), windows)

@@ -53,7 +53,8 @@ def converged(lab, host, vm=VM, seconds=30):
     """Waits until every router has a VM's route from this host alone, above standby, and the clients reach the VM."""
     everywhere(lab, vm, f"the route is that of {host} alone",
                lambda rungs, best: set(rungs) == {host} and rungs[host] in ABOVE_STANDBY and best == host, seconds)
-    lab.await_answer(vm, seconds)
+    # It may have only been started.
+    lab.await_answer(vm)
 
 
 def on_rung(lab, host, rung, vm=VM, seconds=30):

@@ -37,7 +37,7 @@ NOT = {
 class Bound(NamedTuple):
     """What may come of a fault at most, in seconds, beside what a busy machine takes (judge.REACTION)."""
 
-    # Where the VM is in the end: "there" (it migrates), "here" (it stays), or "either". An idle VM stays.
+    # Where the VM is in the end: "there" (it migrates), "here" (it stays), or "either". An idle VM stays, if its host does.
     ends: str = "there"
     # Out of reach although it executes.
     out: float = 0
@@ -61,9 +61,12 @@ class Row(NamedTuple):
 HELD = "the switch keeps its routes (graceful restart), and a new one is told as soon as ExaBGP is back"
 ENDED = "its watchdog ends it after 10 s, and nobody can raise the route before; the standby route leads to the VM meanwhile"
 NOBODY = "nobody can raise the route until it goes on; the standby route leads to the VM meanwhile"
+# A router to which the stale route is nearer leads there, and its clients don't reach the VM.
 TIES = "past `settle` its stale route ties with the new one, until its host is told, or the hold time is over"
 DROPPED = "the hold time ends its session before it goes on"
 LEAVING = "its route stands on `leaving`"
+# Where the source loses its session in the copy, the standby route is all that is left, and leads to the frozen copy: astray for as
+# long as out of reach. Packets wait there, if the session is not back before the VM is.
 EXPIRES = "it takes the hold time for over, and begins its session anew"
 NO_KEEPALIVES = "it sends no keepalive for as long, so that the hold time ends its session, until a restart"
 GIVEN_UP = "libvirt may give the migration up"
@@ -95,28 +98,33 @@ EXPECTED = (
     Row("exabgp", "restarted", "frozen", "target", Bound(low=8, why=HELD)),
     Row("exabgp", "restarted", "after", "target", Bound(low=8, why=HELD)),
     Row("exabgp", "disk full", None, "target", Bound(low=8, why=HELD)),
-    Row("exabgp", "hung", "copy", "source", Bound(astray=25, why=TIES)),
+    Row("exabgp", "hung", "copy", "source", Bound(out=25, astray=25, why=TIES)),
     Row("exabgp", "hung", "after", "source", Bound(why=LEAVING)),
     Row("exabgp", "hung", "frozen", "source", Bound(why=LEAVING)),
     Row("exabgp", "hung", None, None, Bound(out=25, low=45, why=DROPPED)),
-    Row("exabgp", "clock forth", None, None, Bound(out=15, low=15, why=EXPIRES)),
+    Row("exabgp", "clock forth", None, None, Bound(out=15, low=15, astray=15, why=EXPIRES)),
     Row("exabgp", "clock back", None, None, Bound(out=30, low=45, astray=25, why=NO_KEEPALIVES)),
     Row("libvirtd", "killed", "copy", None, Bound("here", why=GIVEN_UP)),
-    Row("libvirtd", "restarted", "copy", None, Bound("here", why=GIVEN_UP)),
+    # One that is told to end tells nobody anything any more, and waits for the migration that it carries out.
+    Row("libvirtd", "restarted", "copy", "source", Bound("either", out=5, astray=5, low=5, why=DECIDES)),
+    Row("libvirtd", "restarted", "copy", "target", Bound("here", why=GIVEN_UP)),
     Row("libvirtd", "killed", "after", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "restarted", "after", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "killed", None, None, Bound("either", out=5, astray=5, low=5, why=DECIDES)),
     Row("libvirtd", "restarted", None, None, Bound("either", out=5, astray=5, low=5, why=DECIDES)),
+    # The copy ends meanwhile, so that it hangs in the switch-over too.
+    Row("libvirtd", "hung", "copy", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "hung", "frozen", "target", Bound("either", out=10, astray=30, low=10, why=TWICE)),
     Row("libvirtd", "hung", "copy", "source", Bound("either", out=35, why=WAITS)),
-    Row("libvirtd", "hung", "after", "target", Bound("either", low=35, why=UNHEARD)),
+    # The source's waits for its answer for half a minute as well, and then has the VM go on: so both only as the fault ends.
+    Row("libvirtd", "hung", "after", "target", Bound("either", out=10, astray=10, low=35, why=f"{UNHEARD}; {TWICE}")),
     Row("libvirtd", "hung", None, None, Bound("either", why=GIVEN_UP)),
     Row("libvirtd", "no descriptors", None, None, Bound("either", why=GIVEN_UP)),
     Row("libvirtd", "socket removed", None, None, Bound("either", why=ENDED_BY)),
     Row("libvirtd", "clock forth", None, None, Bound("either", why=GIVEN_UP)),
     Row("libvirtd", "clock back", None, None, Bound("either", why=GIVEN_UP)),
-    Row("switch", "killed", None, None, Bound(out=20, low=20, astray=5, why=CUT_OFF)),
-    Row("switch", "restarted", None, None, Bound(out=15, low=15, astray=5, why=SESSIONS)),
+    Row("switch", "killed", None, None, Bound(out=20, low=20, astray=20, why=CUT_OFF)),
+    Row("switch", "restarted", None, None, Bound(out=15, low=15, astray=15, why=SESSIONS)),
     Row("switch", "hung", "idle", None, Bound(out=20, low=20, why=EXPIRED)),
     Row("switch", "hung", None, None, Bound(out=45, low=45, astray=45, why=DEAF)),
     Row("host", "killed", "copy", "target", Bound("here", why=STAYS)),
@@ -164,7 +172,7 @@ class Cell(NamedTuple):
         """What may come of it at most."""
         found = next((row.bound for row in EXPECTED
                       if all(of in (None, mine) for of, mine in zip(row[:4], self))), Bound())
-        return found if self.moment != "idle" or found.ends == "either" else found._replace(ends="here")
+        return found if self.moment != "idle" or (self.part, found.ends) == ("host", "either") else found._replace(ends="here")
 
 
 def cells():

@@ -27,6 +27,9 @@ from typing import NamedTuple
 from .ladder import ABOVE_STANDBY
 
 REACTION = 1_000_000_000
+# Where labs share a machine with all kinds of work, an emulated guest gets a tenth of a processor now and then, for seconds,
+# and can't answer all that waits. What leads to it is told by the routes, for which this is not let pass.
+STARVED = 5_000_000_000
 
 
 class Span(NamedTuple):

@@ -11,6 +11,8 @@ from .migration import Migration
 from .namespaces import Namespaces, require, wait_until
 from .topology import TOPOLOGIES, Client, LabError
 
+# Seconds within which an emulated guest answers that has only been started, where others work the machine as well.
+BOOTS = 90
 VIRSH = ("virsh", "-q", "-c", "qemu:///system")
 
 # Runs inside the client: hands one line to the guest's service and prints its answer, after the time in between (ns).
@@ -319,7 +321,7 @@ class Lab:
         self.topology.node(host)
         self.virsh(host, "create", self.path / host / f"{self.topology.vm(vm).name}.xml")
         try:
-            self.await_answer(vm, 90)
+            self.await_answer(vm)
         except LabError as error:
             console = (self.path / host / f"{vm}.console").read_text(errors="replace").splitlines()
             raise LabError("\n".join([str(error), "the end of its console:", *console[-20:]])) from None
@@ -328,7 +330,7 @@ class Lab:
         """The addresses by which clients can reach a VM."""
         return self.topology.vm(vm).addresses.values()
 
-    def await_answer(self, vm, seconds=30):
+    def await_answer(self, vm, seconds=BOOTS):
         """Waits until every client reaches a VM."""
         for client in self.topology.clients:
             for address in self.reachable(vm):

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .namespaces import ENVIRONMENT
+from .namespaces import ENVIRONMENT, wait_until
 from .topology import LabError
 
 
@@ -17,12 +17,17 @@ class Migration:
             [*namespaces.enter(source), *command], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True)
 
+    def wait(self, seconds):
+        """Waits for the end. nsenter stops when virsh is stopped, as on a host that freezes, and is not on the host to go on."""
+        def ended():
+            self.process.send_signal(signal.SIGCONT)
+            return self.process.poll() is not None
+        wait_until("the migration has ended", ended, seconds)
+
     def finish(self, seconds=120):
         """Waits for the end; virsh's exit status and what it said."""
-        try:
-            said, _ = self.process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise LabError(f"the migration did not end within {seconds} s") from None
+        self.wait(seconds)
+        said, _ = self.process.communicate()
         return self.process.returncode, said.strip()
 
     def kill(self):

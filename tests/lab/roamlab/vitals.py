@@ -3,7 +3,7 @@
 import statistics
 from typing import NamedTuple
 
-from .judge import REACTION
+from .judge import STARVED
 
 # What counts as flat: from the second quarter of the time, in which buffers fill, to the last.
 GROWTH_KIB, GROWTH_SHARE, GROWTH_DESCRIPTORS = 1024, 0.05, 2
@@ -54,4 +54,4 @@ def trend(samples):
 def explained(span, windows):
     """Whether a run of lost probes is no longer than the operations in its time allow: (begin, end) in ns, and seconds."""
     allowed = sum(done for begin, end, done in windows if begin < span.end and span.begin < end)
-    return (span.end - span.begin) / 1e9 <= allowed + REACTION / 1e9
+    return (span.end - span.begin) / 1e9 <= allowed + STARVED / 1e9
