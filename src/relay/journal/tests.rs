@@ -42,7 +42,7 @@ fn keep(journal: &mut Journal, ledger: &mut Ledger, number: u32) {
 }
 
 #[test]
-fn a_successor_reads_what_its_predecessor_kept_and_a_new_life_nothing() {
+fn a_successor_reads_what_its_predecessor_kept_also_in_a_new_life_and_a_new_boot_nothing() {
     let folder = Folder::new("successor");
     let (mut journal, mut ledger) = (folder.journal(EPOCH), Ledger::default());
     assert_eq!(journal.read(), ledger);
@@ -51,7 +51,8 @@ fn a_successor_reads_what_its_predecessor_kept_and_a_new_life_nothing() {
         keep(&mut journal, &mut ledger, number);
     }
     assert_eq!(folder.journal(EPOCH).read(), ledger);
-    assert_eq!(folder.journal("42-1-boot").read(), Ledger::default());
+    assert_eq!(folder.journal("42-1-boot").read(), ledger);
+    assert_eq!(folder.journal("42-1-another").read(), Ledger::default());
     assert_eq!(Journal::new(folder.0.join("ledger"), None).read(), Ledger::default());
 }
 
