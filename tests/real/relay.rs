@@ -1,6 +1,7 @@
 //! The agent beside ExaBGP, and `roamd relay` between them: whatever dies, in whatever number, comes back, and
 //! what is not concerned does not flap.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::agreement::{ACTIVE, ARRIVED, STANDBY, db, mail, prefixes, web};
@@ -28,6 +29,11 @@ pub(crate) const RELAY: &str = "{transport: relay, socket: 'SOCKET'}";
 impl Lab {
     /// A successor of the agent sends nothing: what stands is what is wanted.
     pub(crate) fn another_reconcile_sends_nothing(&mut self) {
+        // It would else do it in the other's place, as it should.
+        wait::until("every withdraw was repeated", || match withdrawn_once(&self.agents_log())[..] {
+            [] => Ok(()),
+            ref left => Err(format!("{left:?}")),
+        });
         let mark = self.bird.mark();
         self.agent().terminate();
         let before = self.agents_log().len();
@@ -89,6 +95,21 @@ impl Lab {
         let status = self.rest.json("/api/v1/status").expect("the agent answers");
         status["exabgp"]["epoch"].as_str().expect("an epoch is shown").to_owned()
     }
+}
+
+/// The prefixes whose withdraw the last agent of a log has not repeated yet, as it does with each (README, "What happens").
+fn withdrawn_once(log: &str) -> Vec<&str> {
+    let start = log.rfind("INFO roamd starts").expect("it tells of its start");
+    let mut times = BTreeMap::<&str, u32>::new();
+    for line in log[start..].lines() {
+        let step = |name| line.split_once(name).and_then(|(_, rest)| rest.split(' ').next());
+        if let Some(prefix) = step("DEBUG withdraw prefix=") {
+            *times.entry(prefix).or_default() += 1;
+        } else if let Some(prefix) = step("DEBUG announce prefix=") {
+            times.remove(prefix);
+        }
+    }
+    times.into_iter().filter_map(|(prefix, times)| (times == 1).then_some(prefix)).collect()
 }
 
 fn routes_go_through_the_relay_and_follow_the_vms(version: Version) {
