@@ -97,7 +97,7 @@ impl Lab {
     }
 }
 
-/// The prefixes whose withdraw the last agent of a log has not repeated yet, as it does with each (README, "What happens").
+/// The prefixes whose withdraw the last agent of a log has not repeated yet, as it does with each (`REPEAT` in `src/agent.rs`).
 fn withdrawn_once(log: &str) -> Vec<&str> {
     let start = log.rfind("INFO roamd starts").expect("it tells of its start");
     let mut times = BTreeMap::<&str, u32>::new();
