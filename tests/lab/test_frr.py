@@ -109,6 +109,16 @@ def test_a_spine_may_send_several_paths_and_a_host_is_gone_with_its_last():
         gone("10.000002", V4, "s1", "h2")]
 
 
+def test_a_spine_that_hands_on_its_best_route_only_puts_one_hosts_in_the_place_of_anothers():
+    def came(time, host):
+        return [
+            bgp(time, "[T5AAP-5GA85] 172.16.4.1(Unknown) rcvd UPDATE w/ attr: nexthop 172.16.4.1, origin i, "
+                      f"large-community 65102:82:1 65102:90:{host}, path 65000 65002 65102"),
+            bgp(time, "[YCKEM-GB33T] 172.16.4.1(Unknown) rcvd 198.51.100.10/32 IPv4 unicast")]
+    assert read(*came("06.051337", 1), *came("06.051844", 2)) == [
+        seen("06.051337", V4, "active", "s1", "h1"), gone("06.051844", V4, "s1", "h1"), seen("06.051844", V4, "active", "s1", "h2")]
+
+
 def test_the_best_route_is_told_when_it_changes():
     assert read(
         *CAME, CHOSEN,

@@ -77,6 +77,20 @@ def test_a_neighbor_that_hands_on_two_hosts_routes_withdraws_one_of_them():
     assert timeline.heard("border")[-1] == (AT, {("s1", "h1"): "active"})
 
 
+def test_a_neighbor_that_hands_on_its_best_route_only_puts_one_hosts_in_the_place_of_anothers():
+    lines = [
+        "2026-11-22 22:37:02.694396 <TRACE> s1.ipv4 > added [best] 198.51.100.10/32 0L 63G unicast",
+        "2026-11-22 22:37:02.694396 <INFO> SEEN s1 198.51.100.10/32 path (path 65000 65001) med (void) "
+        "mark (lclist (65101, 82, 1) (65101, 90, 1))",
+        "2026-11-22 22:37:02.694397 <TRACE> s1.ipv4 > added [best] 198.51.100.10/32 0L 64G unicast",
+        "2026-11-22 22:37:02.694397 <INFO> SEEN s1 198.51.100.10/32 path (path 65000 65002) med (void) "
+        "mark (lclist (65102, 82, 1) (65102, 90, 2))",
+    ]
+    entries = list(bird.entries(LEAF_SPINE, "border", lines))
+    timeline = Timeline("svc", PREFIX, LEAF_SPINE, 0, AT + 2000, frozenset(), frozenset(), entries, {})
+    assert timeline.heard("border")[-1] == (AT + 1000, {("s1", "h2"): "active"})
+
+
 def test_the_same_path_under_a_new_number_is_not_withdrawn_with_the_old_one():
     comes = ("2026-11-22 22:37:02.694396 <INFO> SEEN s1 198.51.100.10/32 path (path 65000 65002) med (void) "
              "mark (lclist (65102, 82, 1) (65102, 90, 2))")

@@ -178,8 +178,12 @@ def entries(topology, router, lines):
             coming[found[1], found[2]] = found[3]
         elif found := SEEN.fullmatch(text):
             protocol, prefix, said = found[1], found[2], mark(found[3])
+            path = protocol, prefix, coming.get((protocol, prefix))
             host = topology.origin(said.host, neighbor(protocol))
-            hosts[protocol, prefix, coming.get((protocol, prefix))] = host
+            # One that comes by the same path takes its place (RFC 4271, 3.1).
+            if hosts.get(path, host) != host:
+                yield from gone(at, router, path, hosts)
+            hosts[path] = host
             yield Seen(at, router, neighbor(protocol), prefix, True, said.rung, host)
         elif found := BEST.fullmatch(text):
             chosen.add(found[2])
@@ -188,10 +192,7 @@ def entries(topology, router, lines):
             chosen.discard(found[1])
             yield Best(at, router, found[1], None, None)
         elif (found := REMOVED.match(text)) and found.groups() in hosts:
-            host = hosts.pop(found.groups())
-            # It may have come by another path as well, as after the restart of the one that numbers them.
-            if not any((*key[:2], other) == (found[1], found[2], host) for key, other in hosts.items()):
-                yield Seen(at, router, neighbor(found[1]), found[2], False, None, host)
+            yield from gone(at, router, found.groups(), hosts)
         elif text == "Started":
             # It knows nothing of what was before.
             for protocol, prefix, _ in hosts:
@@ -202,3 +203,11 @@ def entries(topology, router, lines):
         elif match[2] != "TRACE" and ": " in text:
             protocol, said = text.split(": ", 1)
             yield Session(at, router, neighbor(protocol), said)
+
+
+def gone(at, router, path, hosts):
+    """The end of what came by a path, which leaves `hosts`."""
+    host = hosts.pop(path)
+    # It may have come by another path as well, as after the restart of the one that numbers them.
+    if not any((*other[:2], of) == (*path[:2], host) for other, of in hosts.items()):
+        yield Seen(at, router, neighbor(path[0]), path[1], False, None, host)

@@ -65,9 +65,13 @@ class Reader:
         path = Path(peer, prefix, number)
         self.stale.discard(path)
         said, neighbor = self.marks[peer], self.behind[peer]
-        self.hosts[path] = self.topology.origin(said.host, neighbor)
+        host = self.topology.origin(said.host, neighbor)
+        # One that comes by the same path takes its place (RFC 4271, 3.1).
+        if self.hosts.get(path, host) != host:
+            yield from self.gone(at, [path])
+        self.hosts[path] = host
         if "duplicate ignored" not in remark:
-            yield Seen(at, self.router, neighbor, prefix, True, said.rung, self.hosts[path])
+            yield Seen(at, self.router, neighbor, prefix, True, said.rung, host)
 
     def went(self, at, peer, prefix, number):
         return self.gone(at, [path for path in [Path(peer, prefix, number)] if path in self.hosts])
