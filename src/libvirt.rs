@@ -36,6 +36,7 @@ mod xml;
 use connection::Connection;
 pub use event_loop::EventLoopError;
 use mailbox::Mailbox;
+pub use schedule::{Backoff, Schedule};
 use supervisor::Supervisor;
 pub use xml::{XmlError, nics};
 
@@ -224,9 +225,9 @@ impl Settings {
             read_write: settings.read_write,
             nics: false,
             resync: settings.resync,
-            settle: Duration::from_secs(5),
+            settle: Schedule::SETTLE,
             open_deadline: Duration::from_secs(10),
-            reconnect: Duration::from_millis(100),
+            reconnect: Backoff::RECONNECT,
             keep_alive_seconds: 5,
             keep_alive_count: 3,
         }

@@ -7,7 +7,7 @@ mod tests;
 
 /// Waiting times that double up to 5 s.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     first: Duration,
     next: Duration,
 }
@@ -15,27 +15,30 @@ pub(super) struct Backoff {
 impl Backoff {
     const LONGEST: Duration = Duration::from_secs(5);
 
+    /// How long after a connection has ended the next attempt is made, at first.
+    pub const RECONNECT: Duration = Duration::from_millis(100);
+
     /// `first` is the shortest waiting time.
-    pub(super) const fn new(first: Duration) -> Self {
+    pub const fn new(first: Duration) -> Self {
         Self { first, next: first }
     }
 
     /// How long to wait after one more failure.
-    pub(super) fn after_failure(&mut self) -> Duration {
+    pub fn after_failure(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(Self::LONGEST);
         wait
     }
 
     /// A success: the next failure waits the shortest time again.
-    pub(super) const fn reset(&mut self) {
+    pub const fn reset(&mut self) {
         self.next = self.first;
     }
 }
 
 /// When a connection's next list is due without being asked for.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub struct Schedule {
     /// From list to list.
     resync: Duration,
     /// Those some time after the connect, until they are done.
@@ -82,6 +85,9 @@ impl Settling {
 }
 
 impl Schedule {
+    /// How long after a connect libvirtd has settled.
+    pub const SETTLE: Duration = Duration::from_secs(5);
+
     /// A resync that is longer than a year may as well be one; an instant can't hold everything.
     const LONGEST_RESYNC: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -89,7 +95,7 @@ impl Schedule {
     const AGAIN: Duration = Duration::from_millis(100);
 
     /// The first list is due at once, others soon after it, the last of them at `settle` after the connect.
-    pub(super) fn new(connected_at: Instant, resync: Duration, settle: Duration) -> Self {
+    pub fn new(connected_at: Instant, resync: Duration, settle: Duration) -> Self {
         let resync = resync.min(Self::LONGEST_RESYNC);
         Self {
             resync,
@@ -100,19 +106,19 @@ impl Schedule {
     }
 
     /// When to list next.
-    pub(super) fn due(&self) -> Instant {
+    pub fn due(&self) -> Instant {
         self.settling.as_ref().map_or(self.next, |settling| settling.due().min(self.next))
     }
 
     /// A list that was asked for at `asked_at` came.
-    pub(super) fn listed(&mut self, asked_at: Instant) {
+    pub fn listed(&mut self, asked_at: Instant) {
         self.settling = self.settling.take().and_then(|settling| settling.after_list(asked_at));
         self.next = asked_at + self.resync;
         self.backoff.reset();
     }
 
     /// A list failed at `now`: it is tried again after a back-off, and before that only when asked for.
-    pub(super) fn failed(&mut self, now: Instant) {
+    pub fn failed(&mut self, now: Instant) {
         self.settling = self.settling.take().and_then(|settling| settling.after_list(now));
         self.next = now + self.backoff.after_failure();
     }

@@ -9,7 +9,7 @@ use crate::invariants::{Key, Rule};
 use crate::session::AGAIN;
 
 /// How often libvirt is listed, as every host is configured.
-const RESYNC: Time = 10 * SECOND;
+pub(crate) const RESYNC: Time = 10 * SECOND;
 
 /// The bounds of one setting.
 #[derive(Debug, Clone, Copy)]

@@ -44,7 +44,7 @@ pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, ra
         }
         (Stage::Copy { from, to, .. }, Break::Libvirtd(_)) => {
             w.act(0, Act::Side(from, None));
-            w.act(0, Act::Needs(to));
+            w.found_again(to);
             w.act(0, Act::State(to, None, None));
             w.stage(Stage::Here(from));
         }
@@ -58,7 +58,7 @@ pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, ra
             w.stage(Stage::Here(from));
         }
         (Stage::Frozen { from, to }, Break::Libvirtd(host)) if host == from => {
-            w.act(0, Act::Needs(from));
+            w.found_again(from);
             if runs {
                 w.runs(0, Some(from));
                 w.act(0, Act::State(from, Some(running(RunningReason::MigrationCanceled)), None));
@@ -73,7 +73,7 @@ pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, ra
             }
             match what {
                 Break::Libvirtd(_) => {
-                    w.act(0, Act::Needs(to));
+                    w.found_again(to);
                     w.act(0, Act::State(to, None, None));
                 }
                 Break::Link => w.drop_copy(1_100 * MS, to),

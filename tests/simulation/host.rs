@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use roamd::agent::{Agent, Outputs, ReadClocks, first_snapshot};
 use roamd::config::Config;
 use roamd::exabgp::{Conversation, Order, ServiceIps, Settings};
-use roamd::libvirt::Request;
+use roamd::libvirt::{Backoff, Request, Schedule};
 use roamd::relay::{Identity, Ledger, Relay};
 use roamd::service::Service;
 use roamd::snapshot::Snapshot;
@@ -40,7 +40,7 @@ pub(crate) struct Domain {
 }
 
 /// The threads that keep a connection to libvirt, as the agent knows them by their reports.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "four things that are so or not, each by itself")]
 pub(crate) struct Shell {
     /// The number of the present connection, or of the last one.
@@ -52,9 +52,24 @@ pub(crate) struct Shell {
     /// Looks that wait; the first of them is on its way.
     pub(crate) looks: VecDeque<Uuid>,
     pub(crate) looking: bool,
-    pub(crate) failures: u32,
-    /// When the next list is due that nobody asks for.
-    pub(crate) list_at: Time,
+    /// When it is time to connect again, and to list without being asked.
+    pub(crate) backoff: Backoff,
+    pub(crate) schedule: Option<Schedule>,
+}
+
+impl Shell {
+    fn new() -> Self {
+        Self {
+            connection: 0,
+            connected: false,
+            listing: false,
+            list_again: false,
+            looks: VecDeque::new(),
+            looking: false,
+            backoff: Backoff::new(Backoff::RECONNECT),
+            schedule: None,
+        }
+    }
 }
 
 /// One life of the agent.
@@ -179,7 +194,7 @@ impl Host {
             orders,
             asked,
             _snapshots: snapshots,
-            shell: Shell::default(),
+            shell: Shell::new(),
             greeting: BTreeMap::new(),
             talk: None,
             wakes_at: None,

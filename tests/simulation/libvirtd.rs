@@ -1,18 +1,19 @@
 //! libvirtd, and the threads of the agent that keep a connection to it: events, lists and looks, with their delays.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use roamd::agent::Input;
-use roamd::libvirt::{Answer, Report, Request};
+use roamd::libvirt::{Answer, Report, Request, Schedule};
 use roamd::vm::{Lifecycle, LifecycleKind, Uuid, VmName};
 
+use crate::bounds::RESYNC;
 use crate::case;
-use crate::clock::{MS, SECOND, Time};
+use crate::clock::{MS, Time};
 use crate::event::Event;
 use crate::fleet::Fleet;
 use crate::guests::{Act, Stage};
-use crate::host::{Domain, Part};
+use crate::host::{Domain, Part, Shell};
 use crate::sabotage::Sabotage;
 
 /// One life of an agent and one of its connections.
@@ -157,9 +158,8 @@ impl Fleet {
         let Some(run) = &mut one.agent else { return };
         if !up {
             let report = Report::Disconnected { error: "connection refused".to_owned(), at: now };
-            let wait = ((100 * MS) << run.shell.failures.min(10)).min(5 * SECOND);
-            run.shell.failures += 1;
-            self.clock.after(wait, Event::Connects { host, agent });
+            let again = now + run.shell.backoff.after_failure();
+            self.clock.at(self.clock.time_of(again), Event::Connects { host, agent });
             self.reports_soon(host, agent, Box::new(report));
             return;
         }
@@ -167,29 +167,30 @@ impl Fleet {
         run.shell.connection += 1;
         run.shell.listing = false;
         run.shell.looking = false;
+        run.shell.schedule = Some(Schedule::new(now, Duration::from_micros(RESYNC), Schedule::SETTLE));
         let connection = run.shell.connection;
         let version = "9.0.0".to_owned();
         self.reports_soon(host, agent, Box::new(Report::Connected { connection, version, at: now }));
-        self.ask_list((host, agent, connection));
-        self.list_after((host, agent, connection), 5 * SECOND);
+        self.await_list((host, agent, connection));
         self.ask_look((host, agent, connection));
     }
 
-    pub(crate) fn list_is_due(&mut self, ends: Ends) {
-        let now = self.clock.now();
-        let due = self.hosts[ends.0].agent.as_ref().is_some_and(|run| run.shell.list_at <= now);
-        if self.stands(ends) && due {
-            self.ask_list(ends);
+    /// The thread that lists waits for what is due next.
+    fn await_list(&mut self, (host, agent, connection): Ends) {
+        let schedule = self.hosts[host].agent.as_ref().and_then(|run| run.shell.schedule.as_ref());
+        if let Some(due) = schedule.map(Schedule::due) {
+            self.clock.at(self.clock.time_of(due), Event::ListIsDue { host, agent, connection });
         }
     }
 
-    /// The next list that nobody asks for is due then, and no sooner.
-    fn list_after(&mut self, (host, agent, connection): Ends, delay: Time) {
-        let at = self.clock.now() + delay;
-        if let Some(run) = &mut self.hosts[host].agent {
-            run.shell.list_at = at;
+    pub(crate) fn list_is_due(&mut self, ends: Ends) {
+        let now = self.clock.instant();
+        let is_due = |shell: &Shell| {
+            !shell.listing && shell.schedule.as_ref().is_some_and(|schedule| schedule.due() <= now)
+        };
+        if self.stands(ends) && self.hosts[ends.0].agent.as_ref().is_some_and(|run| is_due(&run.shell)) {
+            self.ask_list(ends);
         }
-        self.clock.at(at, Event::ListIsDue { host, agent, connection });
     }
 
     fn ask_list(&mut self, (host, agent, connection): Ends) {
@@ -212,23 +213,17 @@ impl Fleet {
         let vms = self.hosts[host].sightings(false);
         let Some(run) = &mut self.hosts[host].agent else { return };
         run.shell.listing = false;
-        run.shell.failures = 0;
+        run.shell.backoff.reset();
+        if let Some(schedule) = &mut run.shell.schedule {
+            schedule.listed(asked_at);
+        }
         let again = std::mem::take(&mut run.shell.list_again);
         self.reports_soon(host, agent, Box::new(Report::Listed { connection, asked_at, vms }));
         if again {
             self.ask_list(ends);
         } else {
-            self.list_after(ends, self.settle_list(host));
+            self.await_list(ends);
         }
-    }
-
-    /// After the first list of a connection there is another one soon, then one every ten seconds (`resync`).
-    fn settle_list(&self, host: usize) -> Time {
-        let left = self.hosts[host]
-            .agent
-            .as_ref()
-            .map_or(0, |run| run.shell.list_at.saturating_sub(self.clock.now()));
-        if left > 0 { left } else { 10 * SECOND }
     }
 
     fn ask_look(&mut self, (host, agent, connection): Ends) {
@@ -307,8 +302,8 @@ impl Fleet {
             return;
         }
         run.shell.connected = false;
-        run.shell.failures = 1;
-        self.clock.after(100 * MS, Event::Connects { host, agent });
+        let again = at + run.shell.backoff.after_failure();
+        self.clock.at(self.clock.time_of(again), Event::Connects { host, agent });
         let report = Report::Disconnected { error: "end of file".to_owned(), at };
         self.reports_soon(host, agent, Box::new(report));
     }

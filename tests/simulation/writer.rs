@@ -6,6 +6,9 @@ use crate::clock::{MS, Time};
 use crate::guests::{Act, FAILED, Script, Stage};
 use crate::random::Random;
 
+/// How long a libvirtd that is new may take to find its VMs again: half of what roamd gives it to settle.
+const FINDS: Time = 2_500 * MS;
+
 /// A script that is being written.
 pub(crate) struct Writer<'a> {
     pub(crate) acts: Script,
@@ -42,6 +45,14 @@ impl Writer<'_> {
         let state = self.persistent.then_some(VmState::Shutoff(reason));
         self.act(after, Act::State(host, state, kind));
         self.act(0, Act::Side(host, None));
+    }
+
+    /// The libvirtd of a host is new, and finds the VM again some time after it has begun to answer. What it makes of it then is
+    /// told by no event (`roamd::libvirt::Schedule`).
+    pub(crate) fn found_again(&mut self, host: usize) {
+        self.act(0, Act::Needs(host));
+        let found = self.wait(MS, FINDS);
+        self.act(found, Act::Needs(host));
     }
 
     /// The copy at the destination is given up.
