@@ -96,7 +96,9 @@ impl Fleet {
         let Bounds { fast, lower, cut, lease, .. } = self.watch.bounds;
         let one = &self.hosts[other];
         let fault = since.max(self.guests[vm].since);
-        if one.reached_from + cut > fault {
+        // Its ExaBGP is away, and nobody can lower what the switch keeps for it meanwhile.
+        let kept = || self.prefixes_of(vm).any(|prefix| self.fabric.is_stale(other, prefix));
+        if one.reached_from + cut > fault || kept() {
             // Cut off, or without an agent that runs: for the hold time; it may lie within its lease.
             Some(fault + cut.max(lease) + fast)
         } else if one.well_from + lower > fault {
