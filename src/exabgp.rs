@@ -26,7 +26,7 @@ mod table;
 mod update;
 mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -164,8 +164,9 @@ pub enum Report {
         /// Every route with our mark in its adj-RIB-out, one entry a prefix (of several neighbors' entries
         /// the best rung).
         table: Vec<FoundRoute>,
-        /// Every prefix that stands in the relay's ledger, shown by the table or not; empty without a relay.
-        ledger: Vec<Prefix>,
+        /// Every prefix in the relay's ledger, shown by the table or not, with the rung on which it stood when the ledger last heard
+        /// of it, perhaps in an earlier life of ExaBGP; `None`: it was being withdrawn. Empty without a relay.
+        ledger: BTreeMap<Prefix, Option<Rung>>,
         /// When the table was complete.
         at: Instant,
     },

@@ -55,7 +55,7 @@ pub struct Mobility {
     claims: BTreeMap<VmName, BTreeSet<Uuid>>,
     /// The migrations that run.
     migrations: BTreeMap<Uuid, MigrationDirection>,
-    /// ExaBGP's table as the first look at it in this agent's life found it.
+    /// What stood when this agent's life began.
     found: BTreeMap<Prefix, Rung>,
     table_known: bool,
     watch: Watch,
@@ -176,8 +176,8 @@ impl Mobility {
         effects
     }
 
-    /// ExaBGP's table of our routes. Only the first one in the agent's life says anything about the VMs:
-    /// later ones hold what this agent put there.
+    /// What stood of our routes, by ExaBGP's table, or else by a relay's ledger. Only what stood first in the agent's life says
+    /// anything about the VMs: later it is what this agent put there.
     pub fn found(&mut self, table: BTreeMap<Prefix, Rung>, now: Instant) -> Effects {
         let mut effects = Effects::default();
         if self.table_known {

@@ -58,8 +58,12 @@ impl Rig {
     }
 
     pub(super) fn exabgp_answers(&mut self, table: Vec<FoundRoute>) {
-        let (ledger, at) = (Vec::new(), self.start);
-        self.agent.exabgp(exabgp::Report::Ready { version: None, epoch: None, table, ledger, at });
+        self.exabgp_and_relay_answer(table, BTreeMap::new());
+    }
+
+    fn exabgp_and_relay_answer(&mut self, table: Vec<FoundRoute>, ledger: BTreeMap<Prefix, Option<Rung>>) {
+        let (version, epoch, at) = (None, None, self.start);
+        self.agent.exabgp(exabgp::Report::Ready { version, epoch, table, ledger, at });
     }
 
     pub(super) fn connects(&mut self, connection: u64, millis: f64) {
@@ -215,23 +219,79 @@ fn a_libvirt_that_stays_away_costs_a_vm_that_has_just_arrived_two_announces_and_
     rig.connects(1, 0.0);
     rig.lists(1, 1.0, None);
     rig.tells(1, 2.0, LifecycleKind::Resumed(crate::vm::ResumedDetail::Unpaused));
-    let rung_of = |commands: Vec<String>| {
-        let [command] = &commands[..] else { panic!("{commands:?}") };
-        assert!(command.starts_with("announce route 198.51.100.10/32"), "{command}");
-        command.split_once("65101:82:").and_then(|(_, rest)| rest.chars().next()).unwrap()
-    };
-    assert_eq!(rung_of(rig.commands()), '0');
+    assert_eq!(rung_of(&rig.commands()), '0');
     let error = "end of file".to_owned();
     let at = rig.at(3.0);
     rig.agent.libvirt(libvirt::Report::Disconnected { error, at });
     assert_eq!(rig.commands(), Vec::<String>::new());
     rig.agent.tick();
-    assert_eq!(rung_of(rig.commands()), '1');
+    assert_eq!(rung_of(&rig.commands()), '1');
     rig.agent.tick();
     rig.connects(2, 1_500.0);
     assert_eq!(rig.commands(), Vec::<String>::new());
     rig.lists(2, 1_501.0, Some(running()));
-    assert_eq!(rung_of(rig.commands()), '0');
+    assert_eq!(rung_of(&rig.commands()), '0');
+}
+
+/// The rung of the only command, an announcement of the VM's route.
+fn rung_of(commands: &[String]) -> char {
+    let [command] = commands else { panic!("{commands:?}") };
+    assert!(command.starts_with("announce route 198.51.100.10/32"), "{command}");
+    command.split_once("65101:82:").and_then(|(_, rest)| rest.chars().next()).unwrap()
+}
+
+fn assert_withdrawn(commands: &[String]) {
+    assert!(
+        matches!(commands, [command] if command.starts_with("withdraw route 198.51.100.10/32")),
+        "{commands:?}"
+    );
+}
+
+fn route_of_the_vm() -> Prefix {
+    "198.51.100.10/32".parse().unwrap()
+}
+
+/// Its row in ExaBGP's table, without attributes of its own.
+fn found(rung: Rung) -> FoundRoute {
+    let (next_hop, attributes) = (NextHop::Own, Attributes::default());
+    FoundRoute { prefix: route_of_the_vm(), rung, next_hop, attributes, prepended: true }
+}
+
+#[test]
+fn what_the_last_exabgp_told_is_told_by_the_next_one_as_unsure_until_libvirt_is_there() {
+    let mut rig = Rig::new(Transport::Child);
+    rig.exabgp_and_relay_answer(Vec::new(), BTreeMap::from([(route_of_the_vm(), Some(Rung::Active))]));
+    assert_eq!(rung_of(&rig.commands()), '2');
+    rig.connects(1, 1.0);
+    rig.lists(1, 2.0, Some(running()));
+    assert_eq!(rung_of(&rig.commands()), '1');
+}
+
+#[test]
+fn what_the_last_exabgp_told_of_a_vm_that_is_gone_is_withdrawn_when_libvirt_says_so() {
+    for (rung, number) in [(Rung::Arrived, '2'), (Rung::Standby, '3')] {
+        let mut rig = Rig::new(Transport::Child);
+        rig.exabgp_and_relay_answer(Vec::new(), BTreeMap::from([(route_of_the_vm(), Some(rung))]));
+        assert_eq!(rung_of(&rig.commands()), number);
+        rig.connects(1, 1.0);
+        rig.lists(1, 2.0, None);
+        assert_withdrawn(&rig.commands());
+    }
+}
+
+#[test]
+fn exabgps_table_is_newer_than_a_relays_ledger() {
+    let mut rig = Rig::new(Transport::Child);
+    let ledger = BTreeMap::from([(route_of_the_vm(), Some(Rung::Leaving))]);
+    rig.exabgp_and_relay_answer(vec![found(Rung::Active)], ledger);
+    assert_eq!(rung_of(&rig.commands()), '1');
+}
+
+#[test]
+fn what_was_being_withdrawn_is_withdrawn_while_libvirt_is_away() {
+    let mut rig = Rig::new(Transport::Child);
+    rig.exabgp_and_relay_answer(Vec::new(), BTreeMap::from([(route_of_the_vm(), None)]));
+    assert_withdrawn(&rig.commands());
 }
 
 #[test]
@@ -283,16 +343,9 @@ fn a_route_of_a_vm_that_is_gone_is_shown_until_its_withdraw_is_repeated() {
 #[test]
 fn a_found_route_that_nobody_wants_leaves_its_vm_when_it_leaves_the_table() {
     let mut rig = Rig::new(Transport::Print);
-    let found = FoundRoute {
-        prefix: "198.51.100.10/32".parse().unwrap(),
-        rung: Rung::Active,
-        next_hop: NextHop::Own,
-        attributes: Attributes::default(),
-        prepended: true,
-    };
     rig.connects(1, 0.0);
     rig.lists(1, 1.0, None);
-    rig.exabgp_answers(vec![found]);
+    rig.exabgp_answers(vec![found(Rung::Active)]);
     let of_vm = |snapshot: &Snapshot| snapshot.vm(&VmName::new("web-1")).unwrap().routes.len();
     assert_eq!(of_vm(&rig.published()), 1, "it is on its way out");
     assert_eq!(rig.commands().len(), 1);

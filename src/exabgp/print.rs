@@ -1,5 +1,6 @@
 //! Transport `print`: commands go to stdout and nothing is expected back. A dry run, without any ExaBGP.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::mpsc as blocking;
 use std::thread;
@@ -60,7 +61,7 @@ impl Printer {
         reports: UnboundedSender<Report>,
     ) {
         // There is no table behind a pipe.
-        let (table, ledger, at) = (Vec::new(), Vec::new(), Instant::now());
+        let (table, ledger, at) = (Vec::new(), BTreeMap::new(), Instant::now());
         let mut heard = reports.send(Report::Ready { version: None, epoch: None, table, ledger, at }).is_ok();
         while heard {
             // Cancel-safe: `recv` loses nothing when the other branch wins.

@@ -57,7 +57,7 @@ impl Mobility {
         }
         match self.deciding_track(vm) {
             Some(track) => self.rung_of_track(track),
-            // Before the first list ExaBGP's table is all that is known, and what it shows is kept.
+            // Before the first list all that is known is what stood before this agent, and that is kept.
             None if !self.watch.is_listed() => self.config.vms.get(vm).and_then(|vm| self.found_rung(vm)),
             None => None,
         }

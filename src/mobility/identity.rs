@@ -37,15 +37,15 @@ impl Mobility {
         self.tracks.get(&uuid).and_then(|track| track.presence)
     }
 
-    /// The best rung that ExaBGP's first table shows for the VM's addresses.
+    /// The best rung on which the VM's addresses stood when this agent's life began.
     pub(super) fn found_for(&self, uuid: Uuid) -> Found {
         let vm = self.tracks.get(&uuid).and_then(|track| self.vm_of(uuid, &track.name));
         let rung = vm.and_then(|vm| vm.service_ips.iter().filter_map(|ip| self.found.get(ip)).min());
         Found { rung: rung.copied() }
     }
 
-    /// Of what a list shows for the first time, the rungs that its addresses stand on: in ExaBGP's table before
-    /// the first list, and afterwards those that this agent has put there for another domain of the same VM.
+    /// Of what a list shows for the first time, the rungs that its addresses stand on: those before this agent's
+    /// life with the first list, and afterwards those that this agent has put there for another domain of the same VM.
     pub(super) fn inherited(&self, vms: &[Sighting], first: bool) -> BTreeMap<Uuid, Found> {
         let new = vms.iter().filter(|sighting| self.presence_of(sighting.uuid).is_none());
         new.filter_map(|sighting| {

@@ -3,16 +3,18 @@
 
 use std::thread;
 
-use crate::agreement::{ACTIVE, ARRIVED, Rung, Wanted, db, mail, prefixes, web};
+use crate::agreement::{ACTIVE, ARRIVED, Rung, UNSURE, Wanted, db, mail, prefixes, web};
 use crate::exabgp::{GRACEFUL_RESTART, Version};
 use crate::lab::{Lab, Plan, VMS};
 use crate::on_each_exabgp;
 use crate::process::kill_at_once;
 use crate::relay::RELAY;
+use crate::wait;
 
 on_each_exabgp! {
     whatever_is_killed_with_graceful_restart_no_route_of_a_vm_that_stays_is_lost,
     whatever_is_killed_without_graceful_restart_everything_converges,
+    with_libvirtd_away_a_new_agent_withdraws_nothing_of_what_the_last_exabgp_told,
 }
 
 /// What may die. ExaBGP starts the relay again by itself.
@@ -72,6 +74,21 @@ fn whatever_is_killed_without_graceful_restart_everything_converges(version: Ver
             assert_eq!(lab.bird.announced_since(mark), prefixes(arriving));
         }
     });
+}
+
+/// The switch keeps the routes of the ExaBGP that died, and the agent knows them by the relay's ledger alone.
+fn with_libvirtd_away_a_new_agent_withdraws_nothing_of_what_the_last_exabgp_told(version: Version) {
+    let mut lab = start(version);
+    let mark = lab.bird.mark();
+    lab.libvirtd.kill();
+    kill(&mut lab, &[Agent, Exabgp]);
+    start_again(&mut lab, &[Exabgp, Agent]);
+    let unsure: Vec<_> = web(UNSURE).into_iter().chain(db(UNSURE)).collect();
+    wait::until("all that stood is unsure", || lab.switch_has(&unsure.iter().collect::<Vec<_>>()));
+    assert_eq!(lab.bird.removed_since(mark), [].into());
+    lab.libvirtd.restart(&["web"]);
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    assert_eq!(lab.bird.removed_since(mark), prefixes(&db(UNSURE)), "web's route was never withdrawn");
 }
 
 /// `web` runs for good, `db` has just arrived, `mail` may come.

@@ -29,10 +29,13 @@ pub(crate) const RELAY: &str = "{transport: relay, socket: 'SOCKET'}";
 impl Lab {
     /// A successor of the agent sends nothing: what stands is what is wanted.
     pub(crate) fn another_reconcile_sends_nothing(&mut self) {
-        // It would else do it in the other's place, as it should.
-        wait::until("every withdraw was repeated", || match withdrawn_once(&self.agents_log())[..] {
-            [] => Ok(()),
-            ref left => Err(format!("{left:?}")),
+        // It would else do it in the other's place, as it should. After a session has come up there is one more repeat.
+        wait::until("every withdraw was repeated", || {
+            let leaving = self.rest.json("/api/v1/status")?["counts"]["routes"]["withdrawing"].clone();
+            match withdrawn_once(&self.agents_log())[..] {
+                [] if leaving == 0 => Ok(()),
+                ref left => Err(format!("{left:?}, {leaving} on their way out")),
+            }
         });
         let mark = self.bird.mark();
         self.agent().terminate();

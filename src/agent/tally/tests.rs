@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -120,7 +121,7 @@ fn a_doubt_is_no_reconnect_and_a_new_epoch_is_a_new_life() {
         version: None,
         epoch: Some(epoch.to_owned()),
         table: Vec::new(),
-        ledger: Vec::new(),
+        ledger: BTreeMap::new(),
         at: Instant::now(),
     };
     let doubt = Report::InDoubt { reason: "an answer is missing".to_owned() };

@@ -1,15 +1,15 @@
 //! What the agent and one relay say to each other, from the relay's greeting on. Pure: bytes and orders in, bytes and
 //! reports out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::exabgp::lines::Lines;
 use crate::exabgp::reply::Reply;
 use crate::exabgp::session::{Effects, Notice, Session};
 use crate::exabgp::{Order, Report, Settings};
-use crate::link::{self, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
-use crate::route::Prefix;
+use crate::link::{self, Held, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
+use crate::route::{Prefix, Rung};
 
 /// The agent's first words on a new connection.
 pub fn welcome(lease: Duration) -> Vec<u8> {
@@ -28,8 +28,8 @@ pub struct Conversation {
     /// Of the commands that wait, up to which line they go.
     through: u64,
     session: Session,
-    /// What stands in the relay's ledger.
-    held: BTreeSet<Prefix>,
+    /// What the relay's ledger has, as in [`Report::Ready`].
+    held: BTreeMap<Prefix, Option<Rung>>,
     lease: Duration,
     libvirt_lease: Duration,
     /// What the relay's greeting told, until the agent has heard it.
@@ -49,7 +49,7 @@ impl Conversation {
             lease: settings.lease,
             libvirt_lease: settings.libvirt_lease,
             session: Session::new(settings, at),
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
         }
     }
 
@@ -102,7 +102,9 @@ impl Conversation {
             ToAgent::Line(line) => self.session.reply(Reply::parse(line.as_bytes()), at),
             ToAgent::Overlong => self.session.reply(Reply::Garbage, at),
             ToAgent::Skipped => self.session.missed(),
-            ToAgent::Holds(entries) => self.held.extend(entries.iter().map(|held| held.prefix)),
+            ToAgent::Holds(entries) => {
+                self.held.extend(entries.iter().map(|held| (held.prefix, stood_on(held))))
+            }
             ToAgent::Hello(_) => return Err("the relay greeted twice".to_owned()),
         }
         Ok(())
@@ -113,7 +115,7 @@ impl Conversation {
     pub fn effects(&mut self) -> (Vec<Report>, Vec<Notice>) {
         let Effects { keeps, write, through, mut reports, notices } = self.session.effects();
         for keep in keeps {
-            self.held.insert(keep.prefix);
+            self.held.insert(keep.prefix, keep.rung.and_then(Rung::from_number));
             link::encode(&ToRelay::Keep(keep), self.outbox.buffer());
         }
         if !write.is_empty() {
@@ -122,7 +124,7 @@ impl Conversation {
         }
         for report in &mut reports {
             if let Report::Ready { ledger, .. } = report {
-                ledger.extend(&self.held);
+                ledger.clone_from(&self.held);
             }
         }
         reports.splice(0..0, self.told.drain(..));
@@ -141,4 +143,9 @@ impl Conversation {
             self.session.written(self.through, at);
         }
     }
+}
+
+/// The rung of an entry. One that this release does not know is one of which it can't tell more than that it stood.
+fn stood_on(held: &Held) -> Option<Rung> {
+    held.rung.map(|number| Rung::from_number(number).unwrap_or(Rung::Unsure))
 }

@@ -1,6 +1,6 @@
 //! The agent's end of the link, with a relay and an ExaBGP that are played here.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ impl Agent {
     }
 
     /// Waits for the table: its epoch, and the ledger.
-    async fn ready(&mut self) -> (Option<String>, Vec<Prefix>) {
+    async fn ready(&mut self) -> (Option<String>, BTreeMap<Prefix, Option<Rung>>) {
         self.report(|report| match report {
             Report::Ready { epoch, ledger, .. } => Some((epoch, ledger)),
             Report::Settled { .. }
@@ -220,10 +220,15 @@ impl Relay {
 async fn the_ledger_hears_of_a_route_before_exabgp_does_and_of_its_end_when_it_is_ordered() {
     let mut agent = Agent::new("order");
     let mut relay = agent.relay(HELLO).await;
-    let left: Prefix = "198.51.100.77".parse().unwrap();
-    relay.say(ToAgent::Holds(vec![Held { prefix: left, rung: Some(1), willed: false }])).await;
+    let [standing, strange, leaving]: [Prefix; 3] =
+        ["198.51.100.77", "198.51.100.78", "198.51.100.79"].map(|address| address.parse().unwrap());
+    let entries = [(standing, Some(1)), (strange, Some(9)), (leaving, None)];
+    let entries = entries.map(|(prefix, rung)| Held { prefix, rung, willed: false });
+    relay.say(ToAgent::Holds(entries.into())).await;
     relay.serve("show adj-rib out extensive").await;
-    assert_eq!(agent.ready().await, (Some("41-1000-boot".to_owned()), vec![left]));
+    let ledger =
+        BTreeMap::from([(standing, Some(Rung::Active)), (strange, Some(Rung::Unsure)), (leaving, None)]);
+    assert_eq!(agent.ready().await, (Some("41-1000-boot".to_owned()), ledger));
 
     let route = route(Rung::Active);
     agent.orders.send(Order::Do(vec![Step::Announce(route.clone())])).unwrap();

@@ -1,5 +1,6 @@
 //! What a session asks ExaBGP before it gives it steps: the fence, the neighbors, the table. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::version::{Support, support};
@@ -97,7 +98,7 @@ impl Session {
             version: self.version.clone(),
             epoch: self.settings.epoch.clone(),
             table: table.finish(&self.neighborhood),
-            ledger: Vec::new(),
+            ledger: BTreeMap::new(),
             at,
         });
         self.proceed(at);
