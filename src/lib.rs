@@ -46,4 +46,5 @@ pub mod route;
 pub mod service;
 pub mod snapshot;
 mod timer;
+mod unix_socket;
 pub mod vm;

@@ -1,18 +1,16 @@
 //! The socket that is listened on: TCP, or unix with a file that is removed again.
 
-use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdUnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::BindError;
 use crate::config::Listen;
-use crate::nonblocking::is_listened_to;
+use crate::unix_socket::{Obstacle, SocketFile};
 
 /// How many clients may wait to be accepted; the standard library's 128 turn some away that come in their hundreds.
 const BACKLOG: u32 = 1024;
@@ -41,8 +39,10 @@ impl Bound {
                 tcp(*address).map_err(|source| BindError::Tcp { address: *address, source })
             }
             Listen::Unix(path) => {
-                make_way(path)?;
-                unix(path).map_err(|source| BindError::Unix { path: path.clone(), source })
+                let (listener, file) = unix(path)?;
+                let listener =
+                    listener.into_std().map_err(|source| BindError::Unix { path: path.clone(), source })?;
+                Ok(Self::Unix(listener, file))
             }
         }
     }
@@ -79,14 +79,11 @@ impl Listener {
 
     /// Listens on its path again where somebody has removed or replaced the file; whether that was so.
     pub(super) fn put_back(&mut self) -> Result<bool, BindError> {
-        let Self::Unix(_, file) = self else { return Ok(false) };
+        let Self::Unix(listener, file) = self else { return Ok(false) };
         if file.stands() {
             return Ok(false);
         }
-        let path = file.path.clone();
-        make_way(&path)?;
-        let unusable = |source| BindError::Unix { path: path.clone(), source };
-        *self = unix(&path).and_then(Bound::listen).map_err(unusable)?;
+        (*listener, *file) = unix(file.path())?;
         Ok(true)
     }
 }
@@ -101,56 +98,11 @@ fn tcp(address: SocketAddr) -> io::Result<Bound> {
     Ok(Bound::Tcp(listener, address))
 }
 
-fn unix(path: &Path) -> io::Result<Bound> {
-    let socket = UnixSocket::new_stream()?;
-    socket.bind(path)?;
-    let file = SocketFile::new(path)?;
-    // The file has the umask's mode until here, but a socket that does not listen yet refuses everybody.
-    fs::set_permissions(path, Permissions::from_mode(0o660))?;
-    Ok(Bound::Unix(socket.listen(BACKLOG)?.into_std()?, file))
-}
-
-/// Removes a socket that a dead server has left; refuses where a server lives, or something else lies.
-fn make_way(path: &Path) -> Result<(), BindError> {
-    let unusable = |source| BindError::Unix { path: path.into(), source };
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => {}
-        Ok(_) => return Err(BindError::NotASocket { path: path.into() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unusable(error)),
-    }
-    if is_listened_to(path).map_err(unusable)? {
-        return Err(BindError::Occupied { path: path.into() });
-    }
-    fs::remove_file(path).map_err(|source| BindError::Stale { path: path.into(), source })
-}
-
-/// The file of a unix socket, removed on drop unless another server has put its own in the place.
-pub(super) struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
-}
-
-impl SocketFile {
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.into(), identity: identity(path)? })
-    }
-
-    /// Whether its path still leads to it.
-    fn stands(&self) -> bool {
-        identity(&self.path).is_ok_and(|found| found == self.identity)
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if self.stands() {
-            // A file that can't be removed is found stale by the next start.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+fn unix(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
+    SocketFile::listen(path, None, BACKLOG).map_err(|obstacle| match obstacle {
+        Obstacle::Taken => BindError::Occupied { path: path.into() },
+        Obstacle::NotASocket => BindError::NotASocket { path: path.into() },
+        Obstacle::Stale(source) => BindError::Stale { path: path.into(), source },
+        Obstacle::Failed(_, source) => BindError::Unix { path: path.into(), source },
+    })
 }

@@ -103,7 +103,7 @@ impl Conversation {
             ToAgent::Overlong => self.session.reply(Reply::Garbage, at),
             ToAgent::Skipped => self.session.missed(),
             ToAgent::Holds(entries) => {
-                self.held.extend(entries.iter().map(|held| (held.prefix, stood_on(held))))
+                self.held.extend(entries.iter().map(|held| (held.prefix, stood_on(held))));
             }
             ToAgent::Hello(_) => return Err("the relay greeted twice".to_owned()),
         }

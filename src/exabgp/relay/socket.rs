@@ -1,19 +1,14 @@
 //! The agent's socket: where it stands, who may connect, and that no two agents share it.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{
-    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
-};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::net::{UnixListener, UnixStream};
 
-use crate::nonblocking::is_listened_to;
-
-/// Owner and group may connect.
-const MODE: u32 = 0o660;
+use crate::unix_socket::{Obstacle, SocketFile, identity};
 
 /// Who may open the lock's file may hold the lock (flock(2)), and no agent would start.
 const LOCK_MODE: u32 = 0o600;
@@ -31,16 +26,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Socket {
     listener: UnixListener,
-    path: PathBuf,
-    file: Identity,
+    file: SocketFile,
     own_uid: u32,
     group: Option<Group>,
     /// Locked while this agent lives, whatever becomes of the socket's file.
     lock: File,
 }
-
-/// A file's device and number, which no other file has while this one is open.
-type Identity = (u64, u64);
 
 /// Why the socket can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -63,30 +54,25 @@ impl Socket {
         let lock = lock(path)?;
         let (listener, file) = listen(path, group.as_ref())?;
         let own_uid = fs::metadata("/proc/self").map_err(failed("reading", Path::new("/proc/self")))?.uid();
-        Ok(Self { listener, path: path.to_path_buf(), file, own_uid, group, lock })
+        Ok(Self { listener, file, own_uid, group, lock })
     }
 
     /// Listens on the path again where somebody has removed or replaced the socket, else a relay that ExaBGP starts anew
     /// would find nobody; whether that was so. Who is connected stays so.
     pub(super) fn put_back(&mut self) -> Result<bool, SocketError> {
-        if self.stands() {
+        if self.file.stands() {
             return Ok(false);
         }
-        make_folder(&self.path)?;
+        let path = self.file.path().to_path_buf();
+        make_folder(&path)?;
         // The lock's file may have gone with the socket's, and another agent may have come.
         let held = self.lock.metadata().map(|found| identity(&found));
-        let lock_path = with_suffix(&self.path, ".lock");
-        let there = fs::symlink_metadata(&lock_path).map(|found| identity(&found));
+        let there = fs::symlink_metadata(with_suffix(&path, ".lock")).map(|found| identity(&found));
         if held.ok() != there.ok() {
-            self.lock = lock(&self.path)?;
+            self.lock = lock(&path)?;
         }
-        (self.listener, self.file) = listen(&self.path, self.group.as_ref())?;
+        (self.listener, self.file) = listen(&path, self.group.as_ref())?;
         Ok(true)
-    }
-
-    /// Whether the path leads to this socket.
-    fn stands(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.file)
     }
 
     /// The next connection of somebody who may; `Err` says in words who was turned away. Cancel-safe.
@@ -109,22 +95,9 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if self.stands() {
-            // A relay finds out either way; this only tidies up.
-            drop(fs::remove_file(&self.path));
-        }
-    }
-}
-
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SocketError {
     let path = path.to_path_buf();
     move |source| SocketError::File { doing, path, source }
-}
-
-fn identity(file: &Metadata) -> Identity {
-    (file.dev(), file.ino())
 }
 
 /// Makes the folder of a socket where there is none, so that whoever may connect can pass it, whatever the umask is.
@@ -154,30 +127,14 @@ fn lock(path: &Path) -> Result<File, SocketError> {
     }
 }
 
-/// Listens on a path whose lock is held. A socket that a dead agent left there is replaced.
-fn listen(path: &Path, group: Option<&Group>) -> Result<(UnixListener, Identity), SocketError> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(SocketError::NotASocket(path.to_path_buf()));
-        }
-        // Whoever answers there is no agent of this release, which would hold the lock.
-        Ok(_) if is_listened_to(path).map_err(failed("knocking at", path))? => {
-            return Err(SocketError::Taken(path.to_path_buf()));
-        }
-        Ok(_) => fs::remove_file(path).map_err(failed("removing the stale", path))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed("looking at", path)(error)),
-    }
-    let socket = UnixSocket::new_stream().map_err(failed("making", path))?;
-    socket.bind(path).map_err(failed("binding", path))?;
-    // The file has the umask's mode until here, but a socket that does not listen yet refuses everybody.
-    if let Some(group) = group {
-        chown(path, None, Some(group.gid)).map_err(failed("giving the group", path))?;
-    }
-    fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed("setting the mode of", path))?;
-    let listener = socket.listen(BACKLOG).map_err(failed("listening on", path))?;
-    let file = fs::symlink_metadata(path).map_err(failed("looking at", path))?;
-    Ok((listener, identity(&file)))
+/// Listens on a path whose lock is held: whoever answers there is no agent of this release.
+fn listen(path: &Path, group: Option<&Group>) -> Result<(UnixListener, SocketFile), SocketError> {
+    SocketFile::listen(path, group.map(|group| group.gid), BACKLOG).map_err(|obstacle| match obstacle {
+        Obstacle::Taken => SocketError::Taken(path.to_path_buf()),
+        Obstacle::NotASocket => SocketError::NotASocket(path.to_path_buf()),
+        Obstacle::Stale(error) => failed("removing the stale", path)(error),
+        Obstacle::Failed(doing, error) => failed(doing, path)(error),
+    })
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -73,7 +73,7 @@ async fn a_socket_that_was_removed_is_there_again_with_its_lock() {
         let (client, accepted) = tokio::join!(UnixStream::connect(&path), socket.accept());
         assert!(client.is_ok() && accepted.is_ok());
         assert!(matches!(Socket::bind(&path, None), Err(SocketError::Taken(_))));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     }
     drop(connected);
     drop(socket);
@@ -121,7 +121,7 @@ async fn somebody_who_listens_and_takes_nobody_is_not_waited_for() {
     let path = folder.0.join("exabgp.sock");
     let mut socket = Socket::bind(&path, None).unwrap();
     fs::remove_file(&path).unwrap();
-    let other = UnixSocket::new_stream().unwrap();
+    let other = tokio::net::UnixSocket::new_stream().unwrap();
     other.bind(&path).unwrap();
     let _other = other.listen(1).unwrap();
     let mut waiting = Vec::new();
@@ -162,7 +162,7 @@ async fn nobody_connects_before_the_socket_has_its_mode() {
             drop(Socket::bind(&path(now), None).unwrap());
         }
         round.store(rounds, Ordering::SeqCst);
-        assert!(client.join().unwrap().is_subset(&BTreeSet::from([MODE])));
+        assert!(client.join().unwrap().is_subset(&BTreeSet::from([0o660])));
     });
 }
 
