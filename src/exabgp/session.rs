@@ -13,7 +13,8 @@
 //! answered in turn, after everything that a predecessor had asked; what comes before its answer is dropped.
 //! Should that answer be a predecessor's own, ours comes later as a header that nobody waits for, and always
 //! before the answers to what is asked next, because those stand behind it in ExaBGP's queue: the session
-//! then fences again, and never gets to [`Report::Ready`] on somebody else's answers.
+//! then fences again, and never gets to [`Report::Ready`] on somebody else's answers. Its own fences it counts: an
+//! ExaBGP that was silent for long answers all of them when it goes on, and only the last is passed.
 
 mod asking;
 mod effects;
@@ -48,7 +49,11 @@ pub struct Session {
     waiting_since: Instant,
     /// Since the last [`Report::Ready`] nothing was put in doubt.
     in_step: bool,
-    /// Doubts since the last acknowledged step, or since the table has been good for a time-out.
+    /// Fences that ExaBGP has still to answer, as far as this session knows.
+    fences: u32,
+    /// Time-outs in a row for which ExaBGP said nothing.
+    silences: u32,
+    /// Other doubts since the last acknowledged step, or since the table has been good for a time-out.
     doubts: u32,
     /// When the table was read last.
     ready_at: Option<Instant>,
@@ -63,8 +68,8 @@ pub struct Session {
 enum Phase {
     /// Until ExaBGP is asked again.
     Pausing { until: Instant },
-    /// The fence is out; `header`: its first line has come.
-    Fencing { header: bool },
+    /// The fence is out; `heard`: something has come since, `header`: the first line of an answer to one.
+    Fencing { heard: bool, header: bool },
     /// The neighbors' configuration is asked for.
     Configuring,
     /// The table is asked for.
@@ -88,19 +93,21 @@ impl Session {
     const MAX_BACKOFF: u32 = 30;
 
     /// Doubts in a row that are followed up at once.
-    const HASTY_DOUBTS: u32 = 4;
+    const HASTY_DOUBTS: u32 = 16;
 
     /// Begins an exchange; its first lines are in [`Self::effects`].
     pub fn new(settings: Settings, at: Instant) -> Self {
         let mut session = Self {
             neighborhood: Neighborhood::new(settings.neighbors.clone(), settings.local_as),
             settings,
-            phase: Phase::Fencing { header: false },
+            phase: Phase::Fencing { heard: false, header: false },
             steps: Steps::default(),
             wire: Wire::default(),
             version: None,
             waiting_since: at,
             in_step: false,
+            fences: 0,
+            silences: 0,
             doubts: 0,
             ready_at: None,
             told: None,
@@ -130,7 +137,7 @@ impl Session {
         match &self.phase {
             Phase::Pausing { until } => Some(*until),
             Phase::Fencing { .. } => {
-                let patience = 1_u32.checked_shl(self.doubts).unwrap_or(u32::MAX).min(Self::MAX_BACKOFF);
+                let patience = 1_u32.checked_shl(self.silences).unwrap_or(u32::MAX).min(Self::MAX_BACKOFF);
                 Some(self.waiting_since + self.settings.ack_timeout * patience)
             }
             Phase::Configuring | Phase::Listing(_) | Phase::Ending(_) => {
@@ -200,17 +207,25 @@ impl Session {
         }
         let owed = self.settings.ack_timeout.as_secs_f64();
         match &self.phase {
-            Phase::Pausing { .. } => self.fence(at),
-            Phase::Fencing { header: true } => self.doubt(
-                "ExaBGP shows its neighbors but acknowledges nothing; exabgp.api.ack must be true".to_owned(),
-                at,
-            ),
-            Phase::Fencing { header: false }
-            | Phase::Configuring
-            | Phase::Listing(_)
-            | Phase::Running
-            | Phase::Ending(_) => {
-                self.doubt(format!("ExaBGP owes an answer for {owed} s"), at);
+            // What was answered meanwhile nobody has counted.
+            Phase::Pausing { .. } => self.fence_anew(at),
+            Phase::Fencing { header: true, .. } => {
+                self.fences = 0;
+                self.doubt(
+                    "ExaBGP shows its neighbors but acknowledges nothing; exabgp.api.ack must be true"
+                        .to_owned(),
+                    at,
+                );
+            }
+            Phase::Fencing { heard, .. } => {
+                // Where it has spoken, and has no more to say, what it owes will not come.
+                if *heard {
+                    self.fences = 0;
+                }
+                self.silence(format!("ExaBGP owes an answer for {owed} s"), at);
+            }
+            Phase::Configuring | Phase::Listing(_) | Phase::Running | Phase::Ending(_) => {
+                self.silence(format!("ExaBGP owes an answer for {owed} s"), at);
             }
             Phase::Unusable(_) | Phase::Gone => {}
         }
@@ -362,14 +377,26 @@ impl Session {
             self.doubts = 0;
         }
         self.doubts = self.doubts.saturating_add(1);
-        self.unsettle();
-        if self.told.as_ref() != Some(&reason) {
-            self.tell(reason);
-        }
+        self.put_in_doubt(reason);
         if self.doubts > Self::HASTY_DOUBTS {
             self.phase = Phase::Pausing { until: at + self.settings.ack_timeout };
         } else {
             self.fence(at);
+        }
+    }
+
+    /// ExaBGP has said nothing for as long as it may: what is open is unknown, and it is asked again, each time after a longer
+    /// wait.
+    fn silence(&mut self, reason: String, at: Instant) {
+        self.silences = self.silences.saturating_add(1);
+        self.put_in_doubt(reason);
+        self.fence(at);
+    }
+
+    fn put_in_doubt(&mut self, reason: String) {
+        self.unsettle();
+        if self.told.as_ref() != Some(&reason) {
+            self.tell(reason);
         }
     }
 

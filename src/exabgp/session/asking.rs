@@ -16,12 +16,21 @@ impl Session {
             self.effects.write.push_str("version\n");
         }
         self.effects.write.push_str("show neighbor summary\n");
-        self.phase = Phase::Fencing { header: false };
+        self.fences = self.fences.saturating_add(1);
+        self.phase = Phase::Fencing { heard: false, header: false };
         self.waiting_since = at;
     }
 
+    /// The same where none of those before is waited for any more.
+    pub(super) fn fence_anew(&mut self, at: Instant) {
+        self.fences = 0;
+        self.fence(at);
+    }
+
     pub(super) fn at_fence(&mut self, reply: Reply, at: Instant) {
-        let Phase::Fencing { header } = &mut self.phase else { return };
+        let Phase::Fencing { heard, header } = &mut self.phase else { return };
+        *heard = true;
+        self.silences = 0;
         match reply {
             Reply::SummaryHeader => {
                 *header = true;
@@ -38,7 +47,13 @@ impl Session {
                 }
                 self.version = Some(version);
             }
-            Reply::Done if *header => return self.fence_passed(at),
+            Reply::Done if *header => {
+                *header = false;
+                self.fences = self.fences.saturating_sub(1);
+                if self.fences == 0 {
+                    return self.fence_passed(at);
+                }
+            }
             // A predecessor's answers; events are taken before any phase is looked at.
             Reply::Done
             | Reply::Error

@@ -85,3 +85,29 @@ fn doubts_of_long_ago_do_not_make_the_session_hesitate() {
         bench.pass(Duration::from_secs(60));
     }
 }
+
+#[test]
+fn an_exabgp_that_was_silent_for_long_is_in_step_as_soon_as_it_goes_on() {
+    for silence in [10, 100, 1_000, 10_000] {
+        let mut bench = Bench::ready(settings());
+        bench.order(Order::Do(vec![announce(1)]));
+        bench.pass(Duration::from_secs(silence));
+        assert_eq!(doubts(&mut bench).len(), 1, "{silence}");
+        bench.answer_all();
+        assert!(matches!(bench.reports[..], [Report::Ready { .. }]), "{silence}: {:?}", bench.reports);
+    }
+}
+
+#[test]
+fn an_answer_that_never_comes_is_waited_for_once() {
+    let mut bench = Bench::ready(settings());
+    bench.order(Order::Do(vec![announce(1)]));
+    bench.pass(Duration::from_secs(100));
+    // Of several fences ExaBGP answers the last only, as it might where something garbled its lines.
+    bench.queue.drain(..bench.queue.len() - 1);
+    bench.answer_all();
+    bench.reports.clear();
+    bench.pass(Duration::from_secs(10));
+    bench.answer_all();
+    assert!(matches!(bench.reports[..], [Report::Ready { .. }]), "{:?}", bench.reports);
+}
