@@ -3,7 +3,7 @@
 use crate::case::Setting;
 use crate::clock::{MS, SECOND, Time};
 use crate::doing::RELAY_HANGS;
-use crate::fleet::{Fleet, HOLD, RESTART};
+use crate::fleet::{Fleet, Guest, HOLD, RESTART};
 use crate::host::Part;
 use crate::invariants::{Key, Rule};
 use crate::session::AGAIN;
@@ -95,17 +95,23 @@ impl Fleet {
     fn goes_on(&self, vm: usize, other: usize, since: Time) -> Option<Time> {
         let Bounds { fast, lower, cut, lease, .. } = self.watch.bounds;
         let one = &self.hosts[other];
-        let fault = since.max(self.guests[vm].since);
+        let Guest { since: began, runs, .. } = self.guests[vm];
+        let fault = since.max(began);
+        let prefixes: Vec<usize> = self.prefixes_of(vm).collect();
         // Its ExaBGP is away, and nobody can lower what the switch keeps for it meanwhile.
-        let kept = || self.prefixes_of(vm).any(|prefix| self.fabric.is_stale(other, prefix));
-        if one.reached_from + cut > fault || kept() {
+        let kept = || prefixes.iter().any(|prefix| self.fabric.is_stale(other, *prefix));
+        let end = if one.reached_from + cut > fault || kept() {
             // Cut off, or without an agent that runs: for the hold time; it may lie within its lease.
-            Some(fault + cut.max(lease) + fast)
+            fault + cut.max(lease) + fast
         } else if one.well_from + lower > fault {
-            Some(fault + lower + fast)
+            fault + lower + fast
         } else {
-            None
-        }
+            return None;
+        };
+        // An agent that was away as the VM began sees it in a list, which does not tell when: it does not beat a host that can't
+        // tell either, before that one's lease ends.
+        let unseen = runs.is_some_and(|host| self.hosts[host].well_from > began);
+        Some(if unseen { end.max(self.lapses(&prefixes, other, fault)) } else { end })
     }
 
     /// When a host that has a false route since then must have lowered it, by its lease at the latest.
