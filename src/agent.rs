@@ -6,8 +6,8 @@
 //! between an event and its command.
 //!
 //! ExaBGP is sent nothing before it has said what it holds ([`Ready`](crate::exabgp::Report::Ready)); until libvirt has been
-//! listed, what it holds of ours is kept. What it does not hold and a relay's ledger has, an earlier ExaBGP has told: that is
-//! announced as `unsure` until then.
+//! listed, what it holds of ours is kept. Of VMs of which it holds nothing, what a relay's ledger has is announced as
+//! `unsure` until then.
 
 mod channels;
 mod clock;

@@ -1,6 +1,6 @@
 //! Mobility: facts about VMs to presence, preference and desired routes. Pure.
 //!
-//! [`Mobility`] is fed what libvirt says (events, lists, single looks), what was found in ExaBGP's table, and
+//! [`Mobility`] is fed what libvirt says (events, lists, single looks), what stood before this agent, and
 //! the time; it answers which VMs' routes may have changed and which VMs must be looked at. It owns what is
 //! known of each VM and nothing else: no runtime, no clock, no log. Called by the agent only.
 //!
@@ -176,7 +176,22 @@ impl Mobility {
         effects
     }
 
-    /// What stood of our routes, by ExaBGP's table, or else by a relay's ledger. Only what stood first in the agent's life says
+    /// What stood of our routes before this agent: what ExaBGP's table shows, and of VMs of which it shows nothing what a relay's
+    /// ledger has. That an earlier ExaBGP has told, or nobody yet, so that nobody can tell whether it is so: `unsure` at best.
+    pub fn stood(
+        &self,
+        mut table: BTreeMap<Prefix, Rung>,
+        ledger: &BTreeMap<Prefix, Option<Rung>>,
+    ) -> BTreeMap<Prefix, Rung> {
+        let shown: BTreeSet<&VmName> = table.keys().filter_map(|prefix| self.owners.get(prefix)).collect();
+        let standing = ledger.iter().filter_map(|(prefix, rung)| Some((*prefix, (*rung)?)));
+        let unshown =
+            standing.filter(|(prefix, _)| self.owners.get(prefix).is_some_and(|vm| !shown.contains(vm)));
+        table.extend(unshown.map(|(prefix, rung)| (prefix, rung.max(Rung::Unsure))).collect::<Vec<_>>());
+        table
+    }
+
+    /// What stood of our routes, see [`Self::stood`]. Only what stood first in the agent's life says
     /// anything about the VMs: later it is what this agent put there.
     pub fn found(&mut self, table: BTreeMap<Prefix, Rung>, now: Instant) -> Effects {
         let mut effects = Effects::default();
@@ -273,7 +288,7 @@ impl Mobility {
         self.watch.is_lapsed()
     }
 
-    /// The configured VMs that are here, or were found in ExaBGP's table.
+    /// The configured VMs that are here, or of which something stood before this agent.
     fn everyone(&self) -> BTreeSet<VmName> {
         let found = self.found.keys().filter_map(|prefix| self.owners.get(prefix));
         self.claims.keys().chain(found).cloned().collect()
@@ -308,7 +323,7 @@ impl Mobility {
         }
         track.state = Some(sighting.state);
         track.in_doubt = false;
-        // Lists alone, however many, leave it to ExaBGP's table to say what was before.
+        // Lists alone, however many, leave it to what stood to say what was before.
         track.first_sight |= found.is_some();
         let told = match found {
             Some(found) => track.first_judgement(sighting.state, sighting.role, found),

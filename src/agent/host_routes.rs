@@ -237,10 +237,13 @@ impl HostRoutes {
 
     /// Whether the route for this address may be announced where it is not.
     pub(super) fn hold(&self, prefix: Prefix) -> Hold {
-        let stuck =
-            self.faults.contains_key(&prefix) && !matches!(self.wants.get(&prefix), Some(Want::Unclear));
+        let (fault, unclear) =
+            (self.faults.contains_key(&prefix), matches!(self.wants.get(&prefix), Some(Want::Unclear)));
+        let stuck = fault && !unclear;
+        // Before the first list only what stood before this agent is announced, and the kernel's routes of then are kept.
+        let unlisted = unclear && !fault;
         match self.stands.get(&prefix).map(|stand| stand.state) {
-            _ if self.free.contains(&prefix) => Hold::Free,
+            _ if self.free.contains(&prefix) || unlisted => Hold::Free,
             _ if stuck => Hold::Stuck,
             Some(StandState::Failed) => Hold::Stuck,
             Some(StandState::Pending | StandState::Placed | StandState::Transit) | None => Hold::Waits,

@@ -12,7 +12,7 @@ use crate::exabgp::{self, NeighborState, Order};
 use crate::libvirt::{self, Answer, Request};
 use crate::mobility::{Cause, Transition};
 use crate::plan::{Outcome, Step};
-use crate::route::{Prefix, Rung};
+use crate::route::Prefix;
 use crate::snapshot::{Life, What};
 use crate::vm::Presence;
 
@@ -129,11 +129,9 @@ impl Agent {
                 }
                 self.health.exabgp.epoch = epoch;
                 self.health.exabgp.error = None;
-                // What an earlier ExaBGP told a switch may keep over a graceful restart, and nobody can tell yet whether it is still so.
-                let stood =
-                    ledger.iter().filter_map(|(prefix, rung)| Some((*prefix, (*rung)?.max(Rung::Unsure))));
-                let shown = table.iter().map(|found| (found.prefix, found.rung));
-                let effects = self.mobility.found(stood.chain(shown).collect(), at);
+                let shown = table.iter().map(|found| (found.prefix, found.rung)).collect();
+                let stood = self.mobility.stood(shown, &ledger);
+                let effects = self.mobility.found(stood, at);
                 self.want(&effects);
                 self.plan.ready(table, &ledger.into_keys().collect::<Vec<_>>());
                 self.health.owe_all();

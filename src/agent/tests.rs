@@ -61,7 +61,11 @@ impl Rig {
         self.exabgp_and_relay_answer(table, BTreeMap::new());
     }
 
-    fn exabgp_and_relay_answer(&mut self, table: Vec<FoundRoute>, ledger: BTreeMap<Prefix, Option<Rung>>) {
+    pub(super) fn exabgp_and_relay_answer(
+        &mut self,
+        table: Vec<FoundRoute>,
+        ledger: BTreeMap<Prefix, Option<Rung>>,
+    ) {
         let (version, epoch, at) = (None, None, self.start);
         self.agent.exabgp(exabgp::Report::Ready { version, epoch, table, ledger, at });
     }

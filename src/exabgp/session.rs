@@ -13,10 +13,12 @@
 //! answered in turn, after everything that a predecessor had asked; what comes before its answer is dropped.
 //! Should that answer be a predecessor's own, ours comes later as a header that nobody waits for, and always
 //! before the answers to what is asked next, because those stand behind it in ExaBGP's queue: the session
-//! then fences again, and never gets to [`Report::Ready`] on somebody else's answers. Its own fences it counts: an
-//! ExaBGP that was silent for long answers all of them when it goes on, and only the last is passed.
+//! then lets ExaBGP say all that it has to, fences again, and does not get to [`Report::Ready`] on somebody else's
+//! answers. Its own fences it counts: an ExaBGP that was silent for long answers all of them when it goes on, and
+//! only the last is passed.
 
 mod asking;
+mod doubts;
 mod effects;
 mod steps;
 mod updates;
@@ -51,7 +53,7 @@ pub struct Session {
     in_step: bool,
     /// Fences that ExaBGP has still to answer, as far as this session knows.
     fences: u32,
-    /// Time-outs in a row for which ExaBGP said nothing.
+    /// Fences in a row that ExaBGP did not answer in time.
     silences: u32,
     /// Other doubts since the last acknowledged step, or since the table has been good for a time-out.
     doubts: u32,
@@ -91,9 +93,6 @@ impl Session {
 
     /// The longest pause between two fences of which ExaBGP answers none, in time-outs.
     const MAX_BACKOFF: u32 = 30;
-
-    /// Doubts in a row that are followed up at once.
-    const HASTY_DOUBTS: u32 = 16;
 
     /// Begins an exchange; its first lines are in [`Self::effects`].
     pub fn new(settings: Settings, at: Instant) -> Self {
@@ -136,6 +135,10 @@ impl Session {
     fn patience(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Pausing { until } => Some(*until),
+            // It speaks, and has answered less than it was asked.
+            Phase::Fencing { heard: true, header: false } => {
+                Some(self.waiting_since + self.settings.ack_timeout)
+            }
             Phase::Fencing { .. } => {
                 let patience = 1_u32.checked_shl(self.silences).unwrap_or(u32::MAX).min(Self::MAX_BACKOFF);
                 Some(self.waiting_since + self.settings.ack_timeout * patience)
@@ -209,23 +212,21 @@ impl Session {
         match &self.phase {
             // What was answered meanwhile nobody has counted.
             Phase::Pausing { .. } => self.fence_anew(at),
-            Phase::Fencing { header: true, .. } => {
-                self.fences = 0;
-                self.doubt(
+            Phase::Fencing { heard, header } => {
+                let reason = if *header {
                     "ExaBGP shows its neighbors but acknowledges nothing; exabgp.api.ack must be true"
-                        .to_owned(),
-                    at,
-                );
-            }
-            Phase::Fencing { heard, .. } => {
+                        .to_owned()
+                } else {
+                    format!("ExaBGP owes an answer for {owed} s")
+                };
                 // Where it has spoken, and has no more to say, what it owes will not come.
                 if *heard {
                     self.fences = 0;
                 }
-                self.silence(format!("ExaBGP owes an answer for {owed} s"), at);
+                self.silence(reason, at);
             }
             Phase::Configuring | Phase::Listing(_) | Phase::Running | Phase::Ending(_) => {
-                self.silence(format!("ExaBGP owes an answer for {owed} s"), at);
+                self.doubt(format!("ExaBGP owes an answer for {owed} s"), at);
             }
             Phase::Unusable(_) | Phase::Gone => {}
         }
@@ -269,7 +270,7 @@ impl Session {
                     self.report_neighbors(at);
                 }
             }
-            (Phase::Pausing { .. }, _) => {}
+            (Phase::Pausing { .. }, _) => self.drained(at),
             (Phase::Fencing { .. }, reply) => self.at_fence(reply, at),
             (Phase::Configuring, Reply::Configuration(line)) => {
                 self.neighborhood.configure(line);
@@ -296,9 +297,12 @@ impl Session {
             (Phase::Running, Reply::Error) => self.acknowledge(Answer::Error, at),
             (
                 Phase::Configuring | Phase::Listing(_) | Phase::Running | Phase::Ending(_),
+                Reply::SummaryHeader,
+            ) => self.drain(at),
+            (
+                Phase::Configuring | Phase::Listing(_) | Phase::Running | Phase::Ending(_),
                 Reply::Error
                 | Reply::Version(_)
-                | Reply::SummaryHeader
                 | Reply::SummaryRow(..)
                 | Reply::Configuration(_)
                 | Reply::Row(_)
@@ -369,53 +373,6 @@ impl Session {
 
     fn report_neighbors(&mut self, at: Instant) {
         self.effects.reports.extend(self.neighborhood.changes(at).into_iter().map(Report::Neighbor));
-    }
-
-    /// Answers and commands no longer fit together: everything open is unknown, and ExaBGP is asked anew.
-    fn doubt(&mut self, reason: String, at: Instant) {
-        if self.ready_at.take().is_some_and(|ready| at >= ready + self.settings.ack_timeout) {
-            self.doubts = 0;
-        }
-        self.doubts = self.doubts.saturating_add(1);
-        self.put_in_doubt(reason);
-        if self.doubts > Self::HASTY_DOUBTS {
-            self.phase = Phase::Pausing { until: at + self.settings.ack_timeout };
-        } else {
-            self.fence(at);
-        }
-    }
-
-    /// ExaBGP has said nothing for as long as it may: what is open is unknown, and it is asked again, each time after a longer
-    /// wait.
-    fn silence(&mut self, reason: String, at: Instant) {
-        self.silences = self.silences.saturating_add(1);
-        self.put_in_doubt(reason);
-        self.fence(at);
-    }
-
-    fn put_in_doubt(&mut self, reason: String) {
-        self.unsettle();
-        if self.told.as_ref() != Some(&reason) {
-            self.tell(reason);
-        }
-    }
-
-    /// Everything that was asked for is open no more, and what came of it unknown.
-    fn unsettle(&mut self) {
-        self.steps.clear();
-        self.wire.doubt();
-        self.in_step = false;
-    }
-
-    fn give_up(&mut self, reason: String) {
-        self.unsettle();
-        self.tell(reason.clone());
-        self.phase = Phase::Unusable(reason);
-    }
-
-    fn tell(&mut self, reason: String) {
-        self.told = Some(reason.clone());
-        self.effects.reports.push(Report::InDoubt { reason });
     }
 }
 

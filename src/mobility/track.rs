@@ -34,7 +34,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// The rung that ExaBGP's table showed for a VM before this agent's first list.
+/// The rung on which a VM's routes stood before this agent's first list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) rung: Option<Rung>,
@@ -152,8 +152,8 @@ impl Track {
         }
     }
 
-    /// What a state says when the agent sees the VM for the first time in its life, and ExaBGP's table is the
-    /// only memory of what was before.
+    /// What a state says when the agent sees the VM for the first time in its life, and what stood before it is
+    /// the only memory of what was.
     pub(super) fn first_judgement(
         &mut self,
         state: VmState,

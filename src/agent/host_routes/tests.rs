@@ -113,6 +113,16 @@ fn a_first_announcement_waits_for_the_kernel() {
 }
 
 #[test]
+fn what_an_earlier_exabgp_told_waits_for_no_kernel_while_libvirt_is_away() {
+    let (sender, _orders) = mpsc::unbounded_channel();
+    let mut rig = Rig::new(Transport::Child);
+    rig.agent.host_routes = Some(HostRoutes::new(sender));
+    rig.exabgp_and_relay_answer(Vec::new(), [(prefix(), Some(Rung::Active))].into());
+    let commands = rig.commands();
+    assert!(matches!(&commands[..], [one] if one.contains("65101:82:2")), "{commands:?}");
+}
+
+#[test]
 fn at_the_switch_over_of_an_incoming_migration_nothing_waits_for_the_kernel() {
     let mut host = Host::new();
     host.rig.lists(1, 1.0, None);

@@ -30,7 +30,6 @@ impl Session {
     pub(super) fn at_fence(&mut self, reply: Reply, at: Instant) {
         let Phase::Fencing { heard, header } = &mut self.phase else { return };
         *heard = true;
-        self.silences = 0;
         match reply {
             Reply::SummaryHeader => {
                 *header = true;
@@ -51,6 +50,7 @@ impl Session {
                 *header = false;
                 self.fences = self.fences.saturating_sub(1);
                 if self.fences == 0 {
+                    self.silences = 0;
                     return self.fence_passed(at);
                 }
             }

@@ -157,3 +157,38 @@ fn a_vm_that_a_later_list_shows_under_another_identity_goes_on_as_it_was() {
     host.mobility.listed(host.now, &[again]);
     assert_eq!(host.rung(), Some(Rung::Arrived), "it was not here when libvirt was last listed");
 }
+
+#[test]
+fn of_a_vm_of_which_the_table_shows_anything_the_ledger_says_nothing() {
+    let two = ["198.51.100.10", "198.51.100.11"];
+    let config =
+        sample::config([sample::configured("web-1", &two), sample::configured("db-1", &["198.51.100.20"])]);
+    let host = Host::unlisted(config);
+    let [first, second, others, strange] =
+        [two[0], two[1], "198.51.100.20", "198.51.100.99"].map(|address| address.parse::<Prefix>().unwrap());
+    for shown in [Rung::Arrived, Rung::Leaving] {
+        let table = BTreeMap::from([(first, shown)]);
+        let ledger = [first, second, others, strange].map(|prefix| (prefix, Some(Rung::Active))).into();
+        assert_eq!(
+            host.mobility.stood(table, &ledger),
+            BTreeMap::from([(first, shown), (others, Rung::Unsure)])
+        );
+    }
+}
+
+#[test]
+fn what_only_the_ledger_has_is_unsure_at_best_and_nothing_where_it_was_on_its_way_out() {
+    let host = Host::unlisted(sample::config([sample::configured("web-1", &["198.51.100.10"])]));
+    let prefix: Prefix = "198.51.100.10".parse().unwrap();
+    for (rung, stood) in [
+        (Some(Rung::Arrived), Some(Rung::Unsure)),
+        (Some(Rung::Unsure), Some(Rung::Unsure)),
+        (Some(Rung::Standby), Some(Rung::Standby)),
+        (Some(Rung::Leaving), Some(Rung::Leaving)),
+        (None, None),
+    ] {
+        let ledger = BTreeMap::from([(prefix, rung)]);
+        let expected = stood.map(|rung| (prefix, rung)).into_iter().collect();
+        assert_eq!(host.mobility.stood(BTreeMap::new(), &ledger), expected);
+    }
+}
