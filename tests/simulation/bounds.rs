@@ -98,11 +98,13 @@ impl Fleet {
         let Guest { since: began, runs, .. } = self.guests[vm];
         let fault = since.max(began);
         let prefixes: Vec<usize> = self.prefixes_of(vm).collect();
-        // Its ExaBGP is away, and nobody can lower what the switch keeps for it meanwhile.
-        let kept = || prefixes.iter().any(|prefix| self.fabric.is_stale(other, *prefix));
-        let end = if one.reached_from + cut > fault || kept() {
-            // Cut off, or without an agent that runs: for the hold time; it may lie within its lease.
+        let is_stale = || prefixes.iter().any(|prefix| self.fabric.is_stale(other, *prefix));
+        let end = if one.reached_from + cut > fault {
+            // Cut off, or with an agent that hangs: for the hold time; it may lie within its lease.
             fault + cut.max(lease) + fast
+        } else if !one.session_up && is_stale() {
+            // Its ExaBGP is away, and nobody can lower what the switch keeps for it, for the restart time.
+            fault + cut + fast
         } else if one.well_from + lower > fault {
             fault + lower + fast
         } else {
@@ -110,7 +112,7 @@ impl Fleet {
         };
         // An agent that was away as the VM began sees it in a list, which does not tell when: it does not beat a host that can't
         // tell either, before that one's lease ends.
-        let unseen = runs.is_some_and(|host| self.hosts[host].well_from > began);
+        let unseen = runs.is_some_and(|host| self.hosts[host].agent_since > began);
         Some(if unseen { end.max(self.lapses(&prefixes, other, fault)) } else { end })
     }
 

@@ -107,6 +107,8 @@ pub(crate) struct Host {
     pub(crate) domains: BTreeMap<usize, Domain>,
     pub(crate) libvirtd_up: bool,
     pub(crate) agent: Option<AgentRun>,
+    /// Since when the present agent lives, or the last one did.
+    pub(crate) agent_since: Time,
     pub(crate) relay: Option<RelayRun>,
     pub(crate) exabgp: Option<Exabgp>,
     /// A turn of ExaBGP's reactor is planned.
@@ -150,6 +152,7 @@ impl Host {
             domains: BTreeMap::new(),
             libvirtd_up: true,
             agent: None,
+            agent_since: 0,
             relay: None,
             exabgp: None,
             turning: false,

@@ -60,6 +60,7 @@ impl Fleet {
             Part::Agent if one.agent.is_none() => {
                 let clocks = self.clock.reader(Arc::clone(&one.wall));
                 one.start_agent(clocks);
+                one.agent_since = self.clock.now();
                 let agent = one.life(Part::Agent);
                 let after = one.random.between(5 * MS, 50 * MS);
                 self.clock.after(after, Event::Connects { host, agent });
