@@ -187,7 +187,7 @@ impl Mobility {
         let standing = ledger.iter().filter_map(|(prefix, rung)| Some((*prefix, (*rung)?)));
         let unshown =
             standing.filter(|(prefix, _)| self.owners.get(prefix).is_some_and(|vm| !shown.contains(vm)));
-        table.extend(unshown.map(|(prefix, rung)| (prefix, rung.max(Rung::Unsure))).collect::<Vec<_>>());
+        table.extend(unshown.map(|(prefix, rung)| (prefix, rung.max(Rung::Unsure))));
         table
     }
 

@@ -103,6 +103,7 @@ where
     async fn end(&mut self) -> Option<T> {
         loop {
             let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
+            // The error is a panic, which the hook has told of.
             let read = under_way.await.ok();
             self.under_way = None;
             if !std::mem::take(&mut self.again) {

@@ -8,7 +8,7 @@ use crate::exabgp::lines::Lines;
 use crate::exabgp::reply::Reply;
 use crate::exabgp::session::{Effects, Notice, Session};
 use crate::exabgp::{Order, Report, Settings};
-use crate::link::{self, Held, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
+use crate::link::{self, Hello, Outbox, PROTOCOL, ToAgent, ToRelay, Welcome};
 use crate::route::{Prefix, Rung};
 
 /// The agent's first words on a new connection.
@@ -103,7 +103,7 @@ impl Conversation {
             ToAgent::Overlong => self.session.reply(Reply::Garbage, at),
             ToAgent::Skipped => self.session.missed(),
             ToAgent::Holds(entries) => {
-                self.held.extend(entries.iter().map(|held| (held.prefix, stood_on(held))));
+                self.held.extend(entries.iter().map(|held| (held.prefix, rung(held.rung))));
             }
             ToAgent::Hello(_) => return Err("the relay greeted twice".to_owned()),
         }
@@ -115,7 +115,7 @@ impl Conversation {
     pub fn effects(&mut self) -> (Vec<Report>, Vec<Notice>) {
         let Effects { keeps, write, through, mut reports, notices } = self.session.effects();
         for keep in keeps {
-            self.held.insert(keep.prefix, keep.rung.and_then(Rung::from_number));
+            self.held.insert(keep.prefix, rung(keep.rung));
             link::encode(&ToRelay::Keep(keep), self.outbox.buffer());
         }
         if !write.is_empty() {
@@ -145,7 +145,7 @@ impl Conversation {
     }
 }
 
-/// The rung of an entry. One that this release does not know is one of which it can't tell more than that it stood.
-fn stood_on(held: &Held) -> Option<Rung> {
-    held.rung.map(|number| Rung::from_number(number).unwrap_or(Rung::Unsure))
+/// The rung of an entry. Of one that this release does not know nobody can tell more than that it stood.
+fn rung(number: Option<u32>) -> Option<Rung> {
+    number.map(|number| Rung::from_number(number).unwrap_or(Rung::Unsure))
 }

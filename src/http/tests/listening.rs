@@ -114,34 +114,6 @@ fn a_unix_socket_has_its_mode_needs_no_host_and_goes_in_the_end() {
 }
 
 #[test]
-fn nobody_connects_to_a_unix_socket_before_it_has_its_mode() {
-    let folder = Folder::new();
-    let (round, rounds) = (AtomicUsize::new(0), 300);
-    // Each round has a path of its own: what is seen after connecting is of the socket that was connected to.
-    let path = |round: usize| folder.file(&round.to_string());
-    std::thread::scope(|scope| {
-        let client = scope.spawn(|| {
-            let (mut modes, began) = (BTreeSet::new(), Instant::now());
-            loop {
-                let round = round.load(Ordering::SeqCst);
-                if round == rounds || began.elapsed() > PATIENCE {
-                    return modes;
-                }
-                if UnixStream::connect(path(round)).is_ok() {
-                    modes.extend(fs::metadata(path(round)).map(|file| file.permissions().mode() & 0o777));
-                }
-            }
-        });
-        for now in 0..rounds {
-            round.store(now, Ordering::SeqCst);
-            drop(bind(&http(Listen::Unix(path(now)))).ok().unwrap());
-        }
-        round.store(rounds, Ordering::SeqCst);
-        assert!(client.join().unwrap().is_subset(&BTreeSet::from([0o660])));
-    });
-}
-
-#[test]
 fn a_stale_unix_socket_is_replaced() {
     let folder = Folder::new();
     let path = folder.file("http.sock");

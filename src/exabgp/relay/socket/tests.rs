@@ -1,10 +1,5 @@
 //! One agent a socket; a dead one's is taken over.
 
-use std::collections::BTreeSet;
-use std::os::unix::net::UnixStream as StdStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
-
 use super::*;
 
 /// A directory that goes with the test.
@@ -136,34 +131,6 @@ async fn somebody_who_listens_and_takes_nobody_is_not_waited_for() {
         ended.send(matches!(socket.put_back(), Err(SocketError::Taken(_))))
     });
     assert!(is_over.recv_timeout(Duration::from_secs(60)).unwrap());
-}
-
-#[tokio::test]
-async fn nobody_connects_before_the_socket_has_its_mode() {
-    let folder = Folder::new("early");
-    let (round, rounds) = (AtomicUsize::new(0), 300);
-    // Each round has a path of its own: what is seen after connecting is of the socket that was connected to.
-    let path = |round: usize| folder.0.join(round.to_string());
-    std::thread::scope(|scope| {
-        let client = scope.spawn(|| {
-            let (mut modes, began) = (BTreeSet::new(), Instant::now());
-            loop {
-                let round = round.load(Ordering::SeqCst);
-                if round == rounds || began.elapsed() > Duration::from_secs(60) {
-                    return modes;
-                }
-                if StdStream::connect(path(round)).is_ok() {
-                    modes.extend(fs::metadata(path(round)).map(|file| file.permissions().mode() & 0o777));
-                }
-            }
-        });
-        for now in 0..rounds {
-            round.store(now, Ordering::SeqCst);
-            drop(Socket::bind(&path(now), None).unwrap());
-        }
-        round.store(rounds, Ordering::SeqCst);
-        assert!(client.join().unwrap().is_subset(&BTreeSet::from([0o660])));
-    });
 }
 
 #[tokio::test]
