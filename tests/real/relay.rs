@@ -32,7 +32,7 @@ impl Lab {
         // It would else do it in the other's place, as it should. After a session has come up there is one more repeat.
         wait::until("every withdraw was repeated", || {
             let leaving = self.rest.json("/api/v1/status")?["counts"]["routes"]["withdrawing"].clone();
-            match withdrawn_once(&self.agents_log())[..] {
+            match not_withdrawn_twice(&self.agents_log())[..] {
                 [] if leaving == 0 => Ok(()),
                 ref left => Err(format!("{left:?}, {leaving} on their way out")),
             }
@@ -100,19 +100,26 @@ impl Lab {
     }
 }
 
-/// The prefixes whose withdraw the last agent of a log has not repeated yet, as it does with each (`REPEAT` in `src/agent.rs`).
-fn withdrawn_once(log: &str) -> Vec<&str> {
+/// The prefixes whose withdraw the last agent of a log has not repeated yet, as it does with each (`REPEAT` in `src/agent.rs`), or
+/// ExaBGP not acknowledged.
+fn not_withdrawn_twice(log: &str) -> Vec<&str> {
     let start = log.rfind("INFO roamd starts").expect("it tells of its start");
-    let mut times = BTreeMap::<&str, u32>::new();
+    // How often each was told, and how often acknowledged.
+    let mut withdrawn = BTreeMap::<&str, (u32, u32)>::new();
     for line in log[start..].lines() {
-        let step = |name| line.split_once(name).and_then(|(_, rest)| rest.split(' ').next());
-        if let Some(prefix) = step("DEBUG withdraw prefix=") {
-            *times.entry(prefix).or_default() += 1;
-        } else if let Some(prefix) = step("DEBUG announce prefix=") {
-            times.remove(prefix);
+        let of = |name| line.split_once(name).and_then(|(_, rest)| rest.split([' ', ',']).next());
+        if let Some(prefix) = of("DEBUG withdraw prefix=") {
+            withdrawn.entry(prefix).or_default().0 += 1;
+        } else if let Some(prefix) = of("DEBUG announce prefix=") {
+            withdrawn.remove(prefix);
+        } else if let Some(times) =
+            of("DEBUG ExaBGP report=Settled { prefix: ").and_then(|prefix| withdrawn.get_mut(prefix))
+        {
+            times.1 += 1;
         }
     }
-    times.into_iter().filter_map(|(prefix, times)| (times == 1).then_some(prefix)).collect()
+    let left = withdrawn.into_iter().filter(|(_, (told, acknowledged))| *told < 2 || acknowledged < told);
+    left.map(|(prefix, _)| prefix).collect()
 }
 
 fn routes_go_through_the_relay_and_follow_the_vms(version: Version) {
