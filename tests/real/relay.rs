@@ -104,21 +104,22 @@ impl Lab {
 /// ExaBGP not acknowledged.
 fn not_withdrawn_twice(log: &str) -> Vec<&str> {
     let start = log.rfind("INFO roamd starts").expect("it tells of its start");
-    // How often each was told, and how often acknowledged.
-    let mut withdrawn = BTreeMap::<&str, (u32, u32)>::new();
+    // How often each was told, and whether the last time is open: one before it may have been put in doubt.
+    let mut withdrawn = BTreeMap::<&str, (u32, bool)>::new();
     for line in log[start..].lines() {
         let of = |name| line.split_once(name).and_then(|(_, rest)| rest.split([' ', ',']).next());
         if let Some(prefix) = of("DEBUG withdraw prefix=") {
-            withdrawn.entry(prefix).or_default().0 += 1;
+            let (told, open) = withdrawn.entry(prefix).or_default();
+            (*told, *open) = (*told + 1, true);
         } else if let Some(prefix) = of("DEBUG announce prefix=") {
             withdrawn.remove(prefix);
-        } else if let Some(times) =
+        } else if let Some((_, open)) =
             of("DEBUG ExaBGP report=Settled { prefix: ").and_then(|prefix| withdrawn.get_mut(prefix))
         {
-            times.1 += 1;
+            *open = false;
         }
     }
-    let left = withdrawn.into_iter().filter(|(_, (told, acknowledged))| *told < 2 || acknowledged < told);
+    let left = withdrawn.into_iter().filter(|(_, (told, open))| *told < 2 || *open);
     left.map(|(prefix, _)| prefix).collect()
 }
 
