@@ -18,12 +18,25 @@ pub(crate) enum Break {
     Link,
 }
 
+/// How things stand when something breaks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) stage: Stage,
+    /// The VM is one that executes, or did until it was frozen.
+    pub(crate) runs: bool,
+    /// libvirtd of the host that it comes from hangs.
+    pub(crate) source_hangs: bool,
+}
+
 /// What follows when a migration, or the host of a VM, breaks.
-pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, random: &mut Random) -> Script {
+pub(crate) fn broken(moment: Moment, what: Break, persistent: bool, random: &mut Random) -> Script {
+    let Moment { stage, runs, source_hangs } = moment;
     let mut writer = Writer { acts: Script::new(), persistent, random };
     let w = &mut writer;
     match (stage, what) {
         (Stage::Off, _) | (Stage::Here(_), Break::Libvirtd(_) | Break::Link) => {}
+        // It is being cleared away already.
+        (Stage::Fetch { .. }, Break::Libvirtd(_) | Break::Link) if !runs => {}
         (Stage::Here(_), Break::Host(_)) => {
             w.runs(0, None);
             w.stage(Stage::Off);
@@ -68,16 +81,26 @@ pub(crate) fn broken(stage: Stage, what: Break, runs: bool, persistent: bool, ra
             w.stage(Stage::Here(from));
         }
         (Stage::Frozen { from, to }, Break::Libvirtd(_) | Break::Host(_) | Break::Link) => {
-            if runs {
-                resume_source(w, 25 * MS, from, false);
-            }
-            match what {
+            let resumes = |w: &mut Writer<'_>| {
+                if runs {
+                    resume_source(w, 25 * MS, from, false);
+                }
+            };
+            let clears = |w: &mut Writer<'_>| match what {
                 Break::Libvirtd(_) => {
                     w.found_again(to);
                     w.act(0, Act::State(to, None, None));
                 }
                 Break::Link => w.drop_copy(1_100 * MS, to),
                 Break::Host(_) => {}
+            };
+            // Neither waits for the other; a script has them one after the other.
+            if source_hangs {
+                clears(w);
+                resumes(w);
+            } else {
+                resumes(w);
+                clears(w);
             }
             w.stage(Stage::Here(from));
         }

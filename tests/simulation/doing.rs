@@ -1,10 +1,11 @@
 //! Carrying out operations: what is done to VMs, and to the parts of hosts.
 
 use roamd::agent::{Command, Input};
+use roamd::vm::{PausedReason, ShutoffReason, VmState};
 
 use std::sync::atomic::Ordering;
 
-use crate::breaks::{self, Break};
+use crate::breaks::{self, Break, Moment};
 use crate::clock::{MS, SECOND, Time};
 use crate::event::Event;
 use crate::fleet::Fleet;
@@ -94,6 +95,10 @@ impl Fleet {
             Stage::Off => None,
             _ => return,
         };
+        // Its QEMU has just died, and libvirt has not read that yet: whatever it is told, it finds that out.
+        if matches!(state, Some(VmState::Running(_))) && self.guests[vm].runs.is_none() {
+            return;
+        }
         // A script that is not over goes on: QEMU has one monitor, and libvirt one job a domain.
         let script = guests::script(operation, stage, state, self.guests[vm].persistent, &mut self.random);
         if !script.is_empty() {
@@ -285,14 +290,18 @@ impl Fleet {
         if !stage.involves(host) {
             return;
         }
-        // A VM that a user had paused is not resumed by a migration that fails.
-        let ran = match stage {
-            Stage::Frozen { from, .. } => self.hosts[from].domains.get(&vm).is_none_or(|domain| {
-                domain.state != roamd::vm::VmState::Paused(roamd::vm::PausedReason::User)
-            }),
+        // A VM that a user had paused is not resumed by a migration that fails, and one whose QEMU has died not at all.
+        let runs = match stage {
+            Stage::Fetch { .. } => self.guests[vm].runs.is_some(),
+            Stage::Frozen { from, .. } => self.hosts[from]
+                .domains
+                .get(&vm)
+                .is_none_or(|domain| domain.state != VmState::Paused(PausedReason::User)),
             _ => true,
         };
-        let script = breaks::broken(stage, what, ran, self.guests[vm].persistent, &mut self.random);
+        let source_hangs = matches!(stage, Stage::Frozen { from, .. } if self.stands_still(from));
+        let moment = Moment { stage, runs, source_hangs };
+        let script = breaks::broken(moment, what, self.guests[vm].persistent, &mut self.random);
         if !script.is_empty() {
             self.follow(vm, script);
         }
@@ -309,7 +318,7 @@ impl Fleet {
         self.exabgp_dies(host);
         let one = &mut self.hosts[host];
         one.journal.clear();
-        let off = roamd::vm::VmState::Shutoff(roamd::vm::ShutoffReason::Unknown);
+        let off = VmState::Shutoff(ShutoffReason::Unknown);
         let guests = &self.guests;
         one.domains.retain(|vm, domain| {
             domain.state = off;

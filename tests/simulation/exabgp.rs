@@ -1,12 +1,12 @@
 //! A model of ExaBGP with one neighbor: its API as it was measured on 4.2.21 and 5.0.15, and its adj-RIB-out. Pure.
 //!
 //! `version`, `#` and what is unknown are answered when they are read, everything else in turn. `done` means that it is in
-//! the RIB. UPDATEs follow in batches, in which the changes of a prefix are not sent in the order they came in but in that
-//! of their attributes; 5.0 sends an announce of a session's first batch even if it was withdrawn meanwhile. A withdraw is
-//! always sent, an announce that changes nothing never.
+//! the RIB. UPDATEs follow in batches. A withdraw is always sent, but for a session's first batch; an announce that changes
+//! nothing never.
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::batch::Batch;
 use crate::command::{Command, Told};
 
 /// Of which behaviour there are two.
@@ -47,9 +47,6 @@ pub(crate) enum Update {
     EndOfRib(bool),
 }
 
-/// Changes that are not sent yet, by their attributes: the buckets stand in the order in which the first of each came.
-type Batch = Vec<(Option<Told>, Vec<(String, bool)>)>;
-
 /// One life of ExaBGP.
 #[derive(Debug)]
 pub(crate) struct Exabgp {
@@ -80,7 +77,7 @@ impl Exabgp {
             identity,
             rib: own.into_iter().collect(),
             queue: VecDeque::new(),
-            pending: Vec::new(),
+            pending: Batch::default(),
             up: false,
             first: true,
             opening: 0,
@@ -151,58 +148,26 @@ impl Exabgp {
     fn announce(&mut self, prefix: String, told: Told) {
         if self.rib.get(&prefix) != Some(&told) {
             self.rib.insert(prefix.clone(), told.clone());
-            if self.identity.version == Version::V4 {
-                self.cancel(&prefix, false);
-            }
-            self.bucket(Some(told)).push((prefix, true));
+            self.pending.announce(prefix, told);
         }
         self.say("done");
     }
 
     fn withdraw(&mut self, prefix: String, told: Option<Told>) {
         self.rib.remove(&prefix);
-        // 5.0 matches a withdraw to an announce that waits by its attributes only.
-        self.cancel_announce(&prefix, told.as_ref());
-        self.bucket(told).push((prefix, false));
+        // 5.0 no longer takes back an announce that waits.
+        if self.identity.version == Version::V4 {
+            self.pending.cancel(&prefix);
+        }
+        self.pending.withdraw(prefix, told);
         self.say("done");
-    }
-
-    fn cancel_announce(&mut self, prefix: &str, told: Option<&Told>) {
-        let all = self.identity.version == Version::V4;
-        for (bucket, changes) in &mut self.pending {
-            if all || bucket.as_ref() == told {
-                changes.retain(|(other, _)| other != prefix);
-            }
-        }
-    }
-
-    fn cancel(&mut self, prefix: &str, announce: bool) {
-        for (_, changes) in &mut self.pending {
-            changes.retain(|(other, announced)| other != prefix || *announced != announce);
-        }
-    }
-
-    fn bucket(&mut self, told: Option<Told>) -> &mut Vec<(String, bool)> {
-        let index = self.pending.iter().position(|(other, _)| *other == told).unwrap_or_else(|| {
-            self.pending.push((told, Vec::new()));
-            self.pending.len() - 1
-        });
-        &mut self.pending[index].1
     }
 
     fn send(&mut self) -> Vec<Update> {
         let first = std::mem::take(&mut self.first);
-        let mut updates = Vec::new();
-        for (told, changes) in std::mem::take(&mut self.pending) {
-            for (prefix, announce) in changes {
-                match (&told, announce) {
-                    (Some(told), true) => updates.push(Update::Announce(prefix, told.clone())),
-                    // The first batch of a session has no withdraws.
-                    (_, _) if first => {}
-                    (_, _) => updates.push(Update::Withdraw(prefix)),
-                }
-            }
-        }
+        let mut updates = std::mem::take(&mut self.pending).updates();
+        // The first batch of a session has no withdraws.
+        updates.retain(|update| !first || !matches!(update, Update::Withdraw(_)));
         for update in updates.clone() {
             self.echo(&update);
         }
@@ -212,15 +177,14 @@ impl Exabgp {
         updates
     }
 
-    /// The session is up: everything in the RIB is sent, in one batch with what else waits.
+    /// The session is up: everything in the RIB is sent, in one batch with what was changed since the last attempt failed.
     pub(crate) fn session_up(&mut self, opening: u8) {
         self.up = true;
         self.opening = opening;
         self.first = true;
         self.owes_eor = !self.identity.manual_eor;
         for (prefix, told) in self.rib.clone() {
-            self.cancel(&prefix, true);
-            self.bucket(Some(told)).push((prefix, true));
+            self.pending.announce(prefix, told);
         }
         self.state("connected");
         self.state("up");
@@ -231,7 +195,12 @@ impl Exabgp {
         if std::mem::take(&mut self.up) {
             self.state("down");
         }
-        self.pending.clear();
+        self.attempt_failed();
+    }
+
+    /// There is no session, and the next attempt begins.
+    pub(crate) fn attempt_failed(&mut self) {
+        self.pending = Batch::default();
     }
 
     fn head(&mut self) -> String {

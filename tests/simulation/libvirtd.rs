@@ -69,7 +69,7 @@ impl Fleet {
     }
 
     /// Nothing that libvirtd does goes on there.
-    fn stands_still(&self, host: usize) -> bool {
+    pub(crate) fn stands_still(&self, host: usize) -> bool {
         self.hosts[host].hangs_until[Part::Libvirtd as usize] > self.clock.now()
     }
 

@@ -17,6 +17,7 @@
     reason = "a test"
 )]
 
+mod batch;
 mod bounds;
 mod breaks;
 mod case;

@@ -10,7 +10,7 @@ use std::path::Path;
 use roamd::exabgp::Reply;
 use roamd::vm::VmState;
 
-use crate::breaks::{self, Break};
+use crate::breaks::{self, Break, Moment};
 use crate::exabgp::{self, Exabgp, Identity, Version};
 use crate::guests::{self, Act, Stage};
 use crate::operations::{Fate, Mode, Operation, Verb};
@@ -143,7 +143,8 @@ fn told((_, operations, persistent, gap): &Replayed, begins: Option<VmState>) ->
             assert_eq!(gap.after, 1);
             script.truncate(place + 1);
             let copied = Stage::Copy { from: THERE, to: HERE, mode: operation.mode };
-            script.extend(breaks::broken(copied, Break::Libvirtd(HERE), true, *persistent, &mut random));
+            let moment = Moment { stage: copied, runs: true, source_hangs: false };
+            script.extend(breaks::broken(moment, Break::Libvirtd(HERE), *persistent, &mut random));
         }
         for (_, act) in script {
             match act {
@@ -226,8 +227,8 @@ fn kinds(text: &str) -> Vec<std::mem::Discriminant<Reply>> {
     lines.map(|line| std::mem::discriminant(&Reply::parse(line.as_bytes()))).collect()
 }
 
-/// An ExaBGP whose session has just come up.
-fn with_session(version: Version, echo: bool) -> Exabgp {
+/// An ExaBGP that has no session yet.
+pub(crate) fn without_session(version: Version, echo: bool) -> Exabgp {
     let identity = Identity {
         version,
         local: "127.0.0.1".to_owned(),
@@ -237,7 +238,12 @@ fn with_session(version: Version, echo: bool) -> Exabgp {
         manual_eor: true,
         echo,
     };
-    let mut model = Exabgp::new(identity, []);
+    Exabgp::new(identity, [])
+}
+
+/// One whose session has just come up.
+fn with_session(version: Version, echo: bool) -> Exabgp {
+    let mut model = without_session(version, echo);
     model.session_up(0);
     model
 }
@@ -272,6 +278,16 @@ fn exabgp_says_nothing_that_was_not_recorded() {
     }
 }
 
+/// The MED that a neighbor has for a prefix when it was sent these.
+fn held(updates: &[exabgp::Update], of: &str) -> Option<u32> {
+    let change = |update: &exabgp::Update| match update {
+        exabgp::Update::Announce(prefix, told) if prefix == of => Some(Some(told.med())),
+        exabgp::Update::Withdraw(prefix) if prefix == of => Some(None),
+        _ => None,
+    };
+    updates.iter().rev().find_map(change).flatten()
+}
+
 /// What was measured of ExaBGP's batches (the rules of `src/plan.rs` are made for them): what the neighbor ends up with.
 #[test]
 fn exabgp_falls_into_the_traps_that_were_measured() {
@@ -288,15 +304,7 @@ fn exabgp_falls_into_the_traps_that_were_measured() {
             };
             model.read(line.as_bytes());
         }
-        let mut held: Option<u32> = None;
-        for update in model.turn() {
-            match update {
-                exabgp::Update::Announce(prefix, told) if prefix == "10.1.0.1/32" => held = Some(told.med()),
-                exabgp::Update::Withdraw(prefix) if prefix == "10.1.0.1/32" => held = None,
-                _ => {}
-            }
-        }
-        held
+        held(&model.turn(), "10.1.0.1/32")
     };
     // An announce and a bare withdraw in a session's first batch.
     assert_eq!(ends_with(Version::V4, true, &["5", "W"]), None);
@@ -310,4 +318,28 @@ fn exabgp_falls_into_the_traps_that_were_measured() {
     // One at a time it is right.
     assert_eq!(ends_with(Version::V5, false, &["5"]), Some(5));
     assert_eq!(ends_with(Version::V5, false, &["W"]), None);
+}
+
+/// Measured as well: each change a third of a second after the one before, all while an attempt to have a session hung.
+#[test]
+fn exabgp_sends_what_was_changed_before_its_session_in_the_same_way() {
+    for (version, false_route) in [(Version::V4, 7), (Version::V5, 5)] {
+        let mut model = without_session(version, false);
+        for change in [
+            "announce route 10.1.0.1/32 next-hop self med 7",
+            "announce route 10.1.0.1/32 next-hop self med 5",
+            "announce route 10.1.0.1/32 next-hop self med 7",
+            "announce route 10.1.0.2/32 next-hop self med 7",
+            "announce route 10.1.0.2/32 next-hop self med 5",
+            "withdraw route 10.1.0.2/32",
+            "withdraw route 10.1.0.2/32",
+        ] {
+            model.read(format!("{change}\n").as_bytes());
+            assert_eq!(model.turn(), []);
+        }
+        model.session_up(0);
+        let updates = model.turn();
+        assert_eq!(held(&updates, "10.1.0.1/32"), Some(5), "the last was 7");
+        assert_eq!(held(&updates, "10.1.0.2/32"), Some(false_route), "it is withdrawn");
+    }
 }

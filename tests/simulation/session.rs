@@ -19,6 +19,11 @@ impl Fleet {
         let away = one.cut_until.max(one.hangs_until[Part::Exabgp as usize]);
         if away > now {
             let after = one.random.between(100 * MS, AGAIN - SECOND);
+            // It fails, or hangs for as long as nothing comes back.
+            let fails = one.random.percent(50);
+            if let Some(exabgp) = one.exabgp.as_mut().filter(|_| fails) {
+                exabgp.attempt_failed();
+            }
             self.clock.at(away + after, Event::SessionTries { host, exabgp });
             return;
         }
