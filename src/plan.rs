@@ -11,13 +11,14 @@
 //! - A withdraw is repeated once, at least half a second later. A withdraw that meets its announce in the first
 //!   batch of a session leaves the route at the peer, although both are acknowledged and the table shows it gone.
 //!   Only where the wire echo has shown it, no repeat is needed.
-//!   Recent withdraws are repeated after each session-up for the same reason.
+//! - What was changed while a session was away is said again when it is up, for the same two reasons ([`sessions`]).
 //! - Switch-overs and withdraws overtake the mass of announcements. Of a mass only so much is open as ExaBGP does in a
 //!   few hundredths of a second, and never more than [`WINDOW`] steps: an urgent one waits behind no more than these.
 
 mod entry;
 mod hold;
 mod queue;
+mod sessions;
 mod step;
 mod window;
 mod wire;
@@ -28,14 +29,12 @@ use std::time::{Duration, Instant};
 use crate::route::{Attributes, NextHop, Prefix, Route, Routes, Rung};
 use entry::{Entry, Held};
 use queue::Queue;
+use sessions::Sessions;
 use window::Window;
 
 pub use hold::Hold;
 pub use step::Step;
 pub use window::WINDOW;
-
-/// How long a withdraw is remembered, to be repeated when a session comes up.
-const RECENT: Duration = Duration::from_secs(120);
 
 /// A route with our mark that stands in ExaBGP's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,9 +90,11 @@ pub struct Plan {
     window: Window,
     /// When a queued prefix may be taken: withdraws to repeat, refused steps.
     later: BTreeSet<(Instant, Prefix)>,
-    recent: BTreeMap<Prefix, (Instant, Option<Route>)>,
+    sessions: Sessions,
     open: usize,
     ready: bool,
+    /// It has been ready before.
+    was_ready: bool,
     /// Prefixes of which nothing is wanted, held, or on its way out any more.
     done: Vec<Prefix>,
     /// How long after its acknowledgement a withdraw is repeated; `None`: never (nothing is behind the pipe).
@@ -108,9 +109,10 @@ impl Plan {
             queue: Queue::default(),
             window: Window::new(),
             later: BTreeSet::new(),
-            recent: BTreeMap::new(),
+            sessions: Sessions::default(),
             open: 0,
             ready: false,
+            was_ready: false,
             done: Vec::new(),
             repeat,
         }
@@ -130,7 +132,8 @@ impl Plan {
 
     /// ExaBGP answers, and this is what it holds of ours. Everything that was open is settled by it. `ledger`: what
     /// stands by a relay's account; of these the unwanted are withdrawn, whether the table shows them or not.
-    pub fn ready(&mut self, table: Vec<FoundRoute>, ledger: &[Prefix]) {
+    pub fn ready(&mut self, table: Vec<FoundRoute>, ledger: &[Prefix], now: Instant) {
+        let takes_over = !std::mem::replace(&mut self.was_ready, true);
         self.ready = true;
         self.open = 0;
         self.later.clear();
@@ -141,10 +144,18 @@ impl Plan {
             entry.failure = None;
             entry.not_before = None;
             entry.nudge = false;
+            entry.repeat_at = None;
             entry.confirmed_at = None;
             // What is not shown may still be on its way to a peer: a withdraw that was open is sent again.
+            let was_unknown = entry.held == Held::Unknown;
             entry.held = match table.remove(prefix) {
-                Some(found) => Held::Found(found),
+                Some(found) => {
+                    if takes_over || was_unknown {
+                        // What it took the place of, and when, nobody knows.
+                        entry.replaced_at = Some(now);
+                    }
+                    Held::Found(found)
+                }
                 None if entry.desired.is_none() => Held::Unknown,
                 None => Held::Nothing,
             };
@@ -153,7 +164,11 @@ impl Plan {
             self.entries.insert(prefix, Entry::holding(Held::Found(found)));
         }
         for prefix in ledger {
-            self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Unknown));
+            let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Unknown));
+            if takes_over {
+                // Another agent may have withdrawn it just now.
+                entry.replaced_at = Some(now);
+            }
         }
         let prefixes: Vec<Prefix> = self.entries.keys().copied().collect();
         for prefix in prefixes {
@@ -209,10 +224,15 @@ impl Plan {
             (Outcome::Acknowledged, Step::Announce(route)) => {
                 entry.failure = None;
                 entry.withdrawn_once = false;
-                self.recent.remove(&prefix);
+                let withdrawn = self.sessions.announced(prefix);
+                let replaces = withdrawn || entry.held != Held::Nothing || entry.replaced_at.is_some();
                 let nudged = std::mem::take(&mut entry.nudge)
                     && entry.desired.as_ref().is_some_and(|desired| desired.nudged() == route);
                 entry.held = Held::Route(route);
+                entry.repeat_at = None;
+                if replaces {
+                    entry.replaced_at = Some(now);
+                }
                 match self.repeat {
                     // The route itself must not meet it in one of ExaBGP's batches.
                     Some(wait) if nudged => {
@@ -220,7 +240,13 @@ impl Plan {
                         entry.not_before = Some(at);
                         self.later.insert((at, prefix));
                     }
-                    Some(_) | None => self.enqueue(prefix),
+                    Some(wait) => {
+                        if replaces && self.sessions.is_one_opening(now) {
+                            self.repeat_announce(prefix, self.sessions.repeat_at(now, wait));
+                        }
+                        self.enqueue(prefix);
+                    }
+                    None => self.enqueue(prefix),
                 }
             }
             (Outcome::Acknowledged, Step::Withdraw { last, .. }) => {
@@ -236,21 +262,6 @@ impl Plan {
                 } else {
                     self.enqueue(prefix);
                 }
-            }
-        }
-    }
-
-    /// A BGP session came up: withdraws of the last minutes are repeated, in case they met its first batch.
-    pub fn session_up(&mut self, now: Instant) {
-        self.recent.retain(|_, (at, _)| *at + RECENT > now);
-        let Some(wait) = self.repeat else { return };
-        let repeat_at = now + wait;
-        for (prefix, (_, last)) in &self.recent {
-            let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Nothing));
-            // What is open, or held for another reason, is on its way to a withdraw of its own.
-            if entry.desired.is_none() && entry.open.is_none() && entry.held == Held::Nothing {
-                entry.repeat_withdraw(last.clone(), repeat_at);
-                self.later.insert((repeat_at, *prefix));
             }
         }
     }
@@ -276,7 +287,7 @@ impl Plan {
     }
 
     /// The prefixes that the plan was done with since the last call: nothing is wanted or held there any more, and
-    /// nothing is left to repeat.
+    /// nothing is left to repeat, now or when a session comes up.
     pub fn take_done(&mut self) -> Vec<Prefix> {
         std::mem::take(&mut self.done)
     }
@@ -342,10 +353,14 @@ impl Plan {
                 break;
             }
             self.later.pop_first();
-            if let Some(entry) = self.entries.get_mut(&prefix)
-                && entry.not_before.is_some_and(|time| time <= now)
-            {
-                entry.not_before = None;
+            let Some(entry) = self.entries.get_mut(&prefix) else { continue };
+            let waited = entry.not_before.take_if(|time| *time <= now).is_some();
+            let repeats = entry.repeat_at.take_if(|time| *time <= now).is_some() && entry.is_told();
+            if repeats {
+                // The same again would be suppressed.
+                entry.nudge = true;
+            }
+            if waited || repeats {
                 self.push(prefix);
             }
         }
@@ -354,10 +369,12 @@ impl Plan {
     /// A withdraw was acknowledged: it is repeated, or the prefix is done with.
     fn withdrawn(&mut self, prefix: Prefix, last: Option<Route>, now: Instant) {
         let Some(entry) = self.entries.get_mut(&prefix) else { return };
-        self.recent.insert(prefix, (now, last));
+        self.sessions.withdrawn(prefix, last, now);
+        // Not even a repeat counts in a session's first batch, which has no withdraws.
+        let counts = entry.withdrawn_once && !self.sessions.is_one_opening(now);
         match self.repeat {
-            Some(wait) if !entry.withdrawn_once && entry.desired.is_none() => {
-                let (last, repeat_at) = (entry.last.take(), now + wait);
+            Some(wait) if !counts && entry.desired.is_none() => {
+                let (last, repeat_at) = (entry.last.take(), self.sessions.repeat_at(now, wait));
                 entry.repeat_withdraw(last, repeat_at);
                 self.later.insert((repeat_at, prefix));
             }
@@ -372,7 +389,9 @@ impl Plan {
     fn drop_if_done(&mut self, prefix: Prefix) {
         if self.entries.get(&prefix).is_some_and(Entry::is_done) {
             self.entries.remove(&prefix);
-            self.done.push(prefix);
+            if !self.sessions.is_one_away() {
+                self.done.push(prefix);
+            }
         }
     }
 }

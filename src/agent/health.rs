@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Instant;
 
 use super::clock::Clock;
 use crate::config::{Config, Transport};
@@ -38,6 +39,8 @@ pub(super) struct Health {
     pub(super) libvirt: LibvirtStatus,
     pub(super) exabgp: ExabgpStatus,
     neighbors: BTreeMap<IpAddr, Neighbor>,
+    /// Since when each neighbor that is away is, whatever was tried meanwhile.
+    away: BTreeMap<IpAddr, Instant>,
     /// The neighbors that are to be told when they have heard everything.
     owed: BTreeSet<IpAddr>,
 }
@@ -64,6 +67,7 @@ impl Health {
                 contradictions: 0,
             },
             neighbors: BTreeMap::new(),
+            away: BTreeMap::new(),
             owed: BTreeSet::new(),
         }
     }
@@ -96,8 +100,10 @@ impl Health {
         let up = neighbor.state == NeighborState::Up;
         if up {
             self.owed.insert(neighbor.address);
+            self.away.remove(&neighbor.address);
         } else {
             self.owed.remove(&neighbor.address);
+            self.away.entry(neighbor.address).or_insert(neighbor.at);
         }
         let last = self.neighbors.insert(neighbor.address, neighbor);
         self.exabgp.neighbors = self
@@ -111,6 +117,11 @@ impl Health {
             })
             .collect();
         up && last.is_none_or(|last| last.state != NeighborState::Up)
+    }
+
+    /// Since when a neighbor is away, of several the one that is longest.
+    pub(super) fn away_since(&self) -> Option<Instant> {
+        self.away.values().min().copied()
     }
 
     /// Why the agent is not ready, libvirt first.

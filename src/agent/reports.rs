@@ -133,7 +133,7 @@ impl Agent {
                 let stood = self.mobility.stood(shown, &ledger);
                 let effects = self.mobility.found(stood, at);
                 self.want(&effects);
-                self.plan.ready(table, &ledger.into_keys().collect::<Vec<_>>());
+                self.plan.ready(table, &ledger.into_keys().collect::<Vec<_>>(), at);
                 self.health.owe_all();
                 let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
                 for prefix in prefixes {
@@ -185,6 +185,7 @@ impl Agent {
                 if self.health.neighbor(neighbor, &self.clock) {
                     self.plan.session_up(self.clock.now());
                 }
+                self.plan.away_since(self.health.away_since());
                 self.end_of_rib();
             }
             exabgp::Report::Unwatched { since } => {

@@ -53,6 +53,10 @@ pub(super) struct Entry {
     pub(super) nudge: bool,
     /// What was sent last had no effect: until the route is announced, it is urgent.
     pub(super) repairs: bool,
+    /// When what was acknowledged last took the place of something else, as far as is known.
+    pub(super) replaced_at: Option<Instant>,
+    /// What is announced is to be announced once more then, unless it is another by that time.
+    pub(super) repeat_at: Option<Instant>,
     /// Whether it may be announced where it is not.
     pub(super) hold: Hold,
     /// When the neighbors were seen to be told what was acknowledged last.
@@ -75,6 +79,8 @@ impl Entry {
             last: None,
             nudge: false,
             repairs: false,
+            replaced_at: None,
+            repeat_at: None,
             hold: Hold::Free,
             confirmed_at: None,
             found: None,
@@ -87,7 +93,7 @@ impl Entry {
             return None;
         }
         match (&self.desired, &self.held) {
-            (Some(route), held) if held.is(route) => None,
+            (Some(route), held) if held.is(route) && !self.nudge => None,
             (Some(_), held) if self.hold != Hold::Free && held.is_nothing() => None,
             (Some(route), _) if self.nudge => Some(Step::Announce(route.nudged())),
             (Some(route), _) => Some(Step::Announce(route.clone())),
@@ -134,9 +140,16 @@ impl Entry {
         self.last = last;
     }
 
+    /// Whether what is wanted is announced, and no step is on its way.
+    pub(super) fn is_told(&self) -> bool {
+        self.open.is_none() && self.desired.as_ref().is_some_and(|route| self.held.is(route))
+    }
+
     pub(super) fn is_unsettled(&self) -> bool {
         match (&self.desired, &self.held) {
             (Some(_), held) if self.hold == Hold::Stuck && held.is_nothing() => false,
+            // It stands, but for a MED that differs by one for a moment.
+            (Some(route), Held::Route(held)) if *held == route.nudged() => false,
             (Some(route), held) => !held.is(route),
             (None, Held::Nothing) => false,
             (None, Held::Unknown) => !self.withdrawn_once,
@@ -158,7 +171,7 @@ impl Entry {
     pub(super) fn progress(&self) -> Progress<'_> {
         match (&self.desired, &self.failure) {
             (Some(route), Some(failure)) => Progress::Failed(route, &failure.reason),
-            (Some(route), None) if self.open.is_none() && self.held.is(route) => Progress::Announced(route),
+            (Some(route), None) if self.is_told() => Progress::Announced(route),
             (Some(route), None) => Progress::Pending(route),
             (None, failure) => {
                 let failure = failure.as_ref().map(|failure| failure.reason.as_str());

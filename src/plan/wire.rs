@@ -7,7 +7,7 @@ use super::entry::{Entry, Held};
 use crate::route::Prefix;
 
 impl Plan {
-    /// Every neighbor that is up was seen to be told what was acknowledged last: a withdraw need not be repeated for
+    /// Every neighbor that is up was seen to be told what was acknowledged last: it need not be repeated for
     /// these. When another comes up it is, for that one may have been down.
     pub fn confirmed(&mut self, prefix: Prefix, at: Instant) {
         let Some(entry) = self.entries.get_mut(&prefix) else { return };
@@ -20,6 +20,7 @@ impl Plan {
             entry.held = Held::Nothing;
             self.enqueue(prefix);
         } else if !entry.is_unsettled() {
+            entry.repeat_at = None;
             entry.confirmed_at.get_or_insert(at);
         }
     }

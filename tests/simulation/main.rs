@@ -4,7 +4,7 @@
 //! `case` says how large a fleet is and what is done to it (`operations`), `fleet` lets it happen, `invariants` looks at it
 //! after every step. `host` holds the code under test; `libvirtd`, `wires` and `doing` are what is around it, `guests`,
 //! `exabgp` and `fabric` the models. `replay` holds the first two against recordings, and `replay_fabric` the third. `storm` is
-//! fifty migrations at once each way. What was found once is in `found`.
+//! fifty migrations at once each way; `batches` has no fleet, but the plan and ExaBGP alone. What was found once is in `found`.
 //!
 //! `ROAMD_SIMULATION_SEED` is the first seed, `ROAMD_SIMULATION_SECONDS` for how long new ones are tried, however many they
 //! are; see `run` beside this file. `sabotage` proves of every rule that it can be broken.
@@ -18,6 +18,7 @@
 )]
 
 mod batch;
+mod batches;
 mod bounds;
 mod breaks;
 mod case;

@@ -11,6 +11,188 @@ fn withdrawn(now: Instant) -> Plan {
     plan
 }
 
+/// A plan of which one route was announced as on `Active`, and then on `rung` while a neighbor was away.
+fn replaced(now: Instant, rung: Rung) -> Plan {
+    let mut plan = announced(now);
+    plan.away_since(Some(later(now, 150_000)));
+    plan.want([prefix(1)], vec![route(1, rung)]);
+    acknowledge(&mut plan, later(now, 160_000));
+    plan
+}
+
+#[test]
+fn a_withdraw_is_repeated_when_a_session_comes_up() {
+    let now = Instant::now();
+    let mut plan = withdrawn(now);
+    plan.want([], vec![route(2, Rung::Active)]);
+    acknowledge(&mut plan, later(now, 700));
+    plan.session_up(later(now, 60_000));
+    // The other route is sent before it, in a millisecond.
+    assert_eq!(plan.next(later(now, 60_600)), []);
+    assert_eq!(acknowledge(&mut plan, later(now, 60_601)), [withdraw(1, Some(Rung::Active))]);
+    plan.session_up(later(now, 600_000));
+    assert_eq!(plan.next(later(now, 601_000)), [], "long ago: no session's first batch can hold it");
+}
+
+#[test]
+fn a_session_that_comes_up_does_not_keep_a_prefix_that_nobody_wants_any_more() {
+    let now = Instant::now();
+    let mut plan = Plan::new(Some(REPEAT));
+    plan.ready(vec![found(1, Rung::Arrived)], &[], now);
+    acknowledge(&mut plan, now);
+    acknowledge(&mut plan, later(now, 600));
+    plan.want([], vec![route(1, Rung::Arrived)]);
+    plan.want([prefix(1)], vec![]);
+    plan.session_up(later(now, 700));
+    acknowledge(&mut plan, later(now, 700));
+    acknowledge(&mut plan, later(now, 1_301));
+    assert_eq!((plan.prefixes().count(), plan.deadline()), (0, None));
+}
+
+#[test]
+fn what_was_withdrawn_while_a_neighbor_was_away_is_repeated_however_long_it_was() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.away_since(Some(later(now, 1)));
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, later(now, 2));
+    acknowledge(&mut plan, later(now, 602));
+    assert_eq!((plan.prefixes().count(), plan.deadline()), (0, None));
+    plan.session_up(later(now, 3_600_000));
+    plan.away_since(None);
+    assert_eq!(plan.next(later(now, 3_600_599)), []);
+    assert_eq!(acknowledge(&mut plan, later(now, 3_600_600)), [withdraw(1, Some(Rung::Active))]);
+}
+
+#[test]
+fn a_prefix_is_not_done_with_as_long_as_a_neighbor_is_away() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.away_since(Some(now));
+    plan.want([prefix(1)], vec![]);
+    acknowledge(&mut plan, now);
+    acknowledge(&mut plan, later(now, 600));
+    assert_eq!(plan.take_done(), []);
+    plan.session_up(later(now, 1_000));
+    // Of two neighbors one is still away.
+    acknowledge(&mut plan, later(now, 1_600));
+    assert_eq!(plan.take_done(), []);
+    plan.session_up(later(now, 2_000));
+    plan.away_since(None);
+    assert_eq!(plan.take_done(), []);
+    acknowledge(&mut plan, later(now, 2_600));
+    assert_eq!(plan.take_done(), [prefix(1)]);
+}
+
+#[test]
+fn a_route_that_was_replaced_while_a_neighbor_was_away_is_announced_once_more() {
+    let now = Instant::now();
+    let mut plan = replaced(now, Rung::Leaving);
+    let up = later(now, 900_000);
+    plan.session_up(up);
+    plan.away_since(None);
+    assert_eq!((plan.next(later(up, 600)), plan.is_settled()), (vec![], true));
+    let steps = acknowledge(&mut plan, later(up, 601));
+    assert!(
+        matches!(&steps[..], [Step::Announce(one)] if *one == route(1, Rung::Leaving).nudged()),
+        "{steps:?}"
+    );
+    assert!(plan.is_settled(), "it stands all the while");
+    assert_eq!(plan.next(later(up, 1_200)), [], "not in the same batch");
+    assert_eq!(acknowledge(&mut plan, later(up, 1_201)), [announce(1, Rung::Leaving)]);
+    assert_eq!((plan.next(later(up, 99_999)), plan.is_settled()), (vec![], true));
+}
+
+#[test]
+fn a_route_that_was_announced_once_or_long_before_is_not_announced_once_more() {
+    let now = Instant::now();
+    for (away, steps) in [(279_999, 1), (280_000, 0)] {
+        let mut plan = replaced(now, Rung::Leaving);
+        plan.want([], vec![route(2, Rung::Active)]);
+        acknowledge(&mut plan, later(now, 280_000));
+        plan.away_since(Some(later(now, away)));
+        plan.session_up(later(now, 290_000));
+        assert_eq!(plan.next(later(now, 299_999)).len(), steps, "{away}");
+    }
+}
+
+#[test]
+fn a_route_that_comes_back_takes_the_place_of_its_withdraw() {
+    let now = Instant::now();
+    let mut plan = withdrawn(now);
+    plan.want([], vec![route(1, Rung::Active)]);
+    acknowledge(&mut plan, later(now, 700));
+    plan.away_since(Some(later(now, 800)));
+    plan.session_up(later(now, 900));
+    assert_eq!(plan.next(later(now, 1_501)).len(), 1);
+}
+
+#[test]
+fn a_route_that_is_another_by_then_is_not_announced_once_more() {
+    let now = Instant::now();
+    let mut plan = replaced(now, Rung::Leaving);
+    let up = later(now, 160_100);
+    plan.session_up(up);
+    plan.away_since(None);
+    plan.want([prefix(1)], vec![route(1, Rung::Unsure)]);
+    assert_eq!(plan.next(later(up, 601)), [announce(1, Rung::Unsure)], "the other, and as it is");
+    plan.settled(prefix(1), Outcome::Acknowledged, later(up, 610));
+    assert_eq!(plan.next(later(up, 99_999)), []);
+}
+
+#[test]
+fn a_route_that_every_neighbor_was_seen_to_be_told_is_not_announced_once_more() {
+    let now = Instant::now();
+    let mut plan = replaced(now, Rung::Leaving);
+    let up = later(now, 160_100);
+    plan.session_up(up);
+    plan.confirmed(prefix(1), later(up, 50));
+    assert_eq!(plan.next(later(up, 99_999)), []);
+}
+
+#[test]
+fn a_route_that_an_agent_found_while_a_neighbor_was_away_may_have_replaced_another() {
+    let now = Instant::now();
+    for (away_since, steps) in [(Some(now), 1), (None, 0)] {
+        let mut plan = Plan::new(Some(REPEAT));
+        plan.want([], vec![route(1, Rung::Active)]);
+        plan.ready(vec![found(1, Rung::Active)], &[], now);
+        plan.away_since(away_since);
+        plan.session_up(later(now, 1));
+        assert_eq!(plan.next(later(now, 99_999)).len(), steps, "{away_since:?}");
+    }
+}
+
+/// What is told while the first batch of a session is being sent lies in the second.
+#[test]
+fn what_is_changed_while_a_sessions_first_batch_is_sent_is_said_again_behind_it() {
+    let now = Instant::now();
+    let mut plan = ready();
+    plan.want([], (1..=200).map(|number| route(number, Rung::Active)).collect());
+    while !acknowledge(&mut plan, now).is_empty() {}
+    let up = later(now, 10_000);
+    plan.session_up(up);
+    plan.want([prefix(1)], vec![]);
+    plan.want([], vec![route(2, Rung::Leaving), route(201, Rung::Arrived)]);
+    assert_eq!(acknowledge(&mut plan, later(up, 199)).len(), 3);
+    assert_eq!(plan.next(later(up, 799)), [], "200 routes take 200 ms, and the machine may be slow");
+    let steps = plan.next(later(up, 800));
+    assert_eq!(steps.len(), 2, "one of them took the place of nothing: {steps:?}");
+    assert!(steps.contains(&withdraw(1, Some(Rung::Active))));
+    assert!(steps.contains(&Step::Announce(route(2, Rung::Leaving).nudged())));
+}
+
+#[test]
+fn what_is_changed_when_a_sessions_first_batch_is_sent_is_told_once() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    let up = later(now, 10_000);
+    plan.session_up(up);
+    plan.want([], vec![route(1, Rung::Leaving)]);
+    assert_eq!(acknowledge(&mut plan, later(up, 601)), [announce(1, Rung::Leaving)]);
+    assert_eq!(plan.next(later(up, 99_999)), []);
+}
+
 #[test]
 fn a_withdraw_is_recent_for_two_minutes() {
     let now = Instant::now();
@@ -48,7 +230,7 @@ fn a_withdraw_that_follows_an_open_announce_does_not_wait_for_a_repeat() {
 fn a_false_route_that_a_new_table_shows_is_withdrawn_at_once() {
     let now = Instant::now();
     let mut plan = withdrawn(now);
-    plan.ready(vec![found(1, Rung::Active)], &[]);
+    plan.ready(vec![found(1, Rung::Active)], &[], now);
     plan.session_up(later(now, 700));
     assert_eq!(plan.next(later(now, 700)), [withdraw(1, None)]);
 }
@@ -60,6 +242,6 @@ fn nothing_new_is_sent_while_steps_are_in_doubt() {
     plan.in_doubt();
     plan.want([], vec![route(1, Rung::Active)]);
     assert_eq!(plan.next(now), []);
-    plan.ready(Vec::new(), &[]);
+    plan.ready(Vec::new(), &[], now);
     assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
 }
