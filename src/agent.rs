@@ -303,6 +303,9 @@ impl Agent {
     /// notices.)
     fn beat(&mut self) {
         let now = self.clock.now();
+        if self.heartbeat.is_late(now) {
+            self.mobility.woke(now);
+        }
         if let Some(stood) = self.heartbeat.stood_still(now) {
             let millis = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
             warn!(

@@ -43,6 +43,7 @@ use crate::config::Config;
 use crate::route::{Prefix, Rung};
 use crate::vm::{Lifecycle, MigrationDirection, Presence, Sighting, Uuid, VmName, VmState};
 use track::{Found, Track};
+use verdict::{Told, Verdict};
 use watch::{Silence, Watch};
 
 /// What is known of the VMs on this host.
@@ -121,7 +122,13 @@ impl Mobility {
     pub fn event(&mut self, event: &Lifecycle) -> Effects {
         let mut effects = Effects::default();
         self.name_track(event.uuid, &event.name, event.kind, event.at, &mut effects);
-        let verdict = verdict::of_event(event.kind);
+        let verdict = match verdict::of_event(event.kind) {
+            // Of a VM that was started again meanwhile the next event tells, but a withdraw would be quicker.
+            Verdict { told: Some(Told::Stands(Presence::Absent)), .. } if self.watch.is_waking(event.at) => {
+                Verdict { told: None, look: true }
+            }
+            verdict => verdict,
+        };
         if let Some(told) = verdict.told {
             self.tell(event.uuid, told, Cause::Event(event.kind), event.at, &mut effects);
         }
@@ -232,6 +239,12 @@ impl Mobility {
     /// Whether what is known of the VMs is as libvirt tells it at `now`.
     pub fn vouches(&self, now: Instant) -> bool {
         self.watch.vouches(now)
+    }
+
+    /// This process stood still for a while, until `now`: an end of a VM of which it hears in the next moments may be long past,
+    /// and the VM run again. Until libvirt has told how it is now, no route is taken away.
+    pub fn woke(&mut self, now: Instant) {
+        self.watch.woke(now);
     }
 
     /// This process stood still for longer than a lease, until `now`. Nothing stays above `unsure` until libvirt is listed
@@ -345,12 +358,12 @@ impl Mobility {
             }
             return;
         }
-        self.tell(uuid, verdict::Told::Stands(Presence::Absent), Cause::Vanished, asked_at, effects);
+        self.tell(uuid, Told::Stands(Presence::Absent), Cause::Vanished, asked_at, effects);
         self.unclaim(uuid, effects);
         self.tracks.remove(&uuid);
     }
 
-    fn tell(&mut self, uuid: Uuid, told: verdict::Told, cause: Cause, at: Instant, effects: &mut Effects) {
+    fn tell(&mut self, uuid: Uuid, told: Told, cause: Cause, at: Instant, effects: &mut Effects) {
         let before = self.presence_of(uuid);
         let settle = self.config.mobility.settle;
         if let Some(track) = self.tracks.get_mut(&uuid) {

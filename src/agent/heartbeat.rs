@@ -9,6 +9,9 @@ use crate::link;
 /// The least number of beats in one lease or watchdog, however short: three may be late or lost.
 const BEATS: u32 = 4;
 
+/// How late a beat is before what waited meanwhile may be out of date.
+const LATE: Duration = Duration::from_secs(1);
+
 /// When to beat.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -33,7 +36,16 @@ impl Heartbeat {
 
     /// For how long nothing ran when something should have, if that is longer than a lease.
     pub(super) fn stood_still(&self, now: Instant) -> Option<Duration> {
-        Some(now.saturating_duration_since(self.next)).filter(|late| *late > self.lease)
+        Some(self.late_by(now)).filter(|late| *late > self.lease)
+    }
+
+    /// Whether nothing ran for so long that what waited meanwhile may be out of date.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.late_by(now) > LATE
+    }
+
+    fn late_by(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.next)
     }
 
     /// Whether to tell it now.

@@ -10,7 +10,8 @@ use crate::route::Rung;
 /// that takes longer costs such a route two updates, and no packet.
 const BLINK: Duration = Duration::from_secs(1);
 
-/// For how long after this process stood still nothing counts. Whatever stopped it may have stopped libvirtd too, which
+/// For how long after this process stood still longer than a lease nothing counts, and after any standstill no event that
+/// ends a VM. Whatever stopped it may have stopped libvirtd too, which
 /// then goes on telling for a moment how things were before; and a host that is awake again can wait that long, because
 /// `unsure` serves a VM that runs nowhere else.
 const WAKING: Duration = Duration::from_secs(5);
@@ -68,6 +69,8 @@ pub(super) struct Watch {
     /// When the last list was asked for that was answered.
     listed_at: Instant,
     trust: Trust,
+    /// Until when what is heard may have waited while this process stood still.
+    waking_until: Option<Instant>,
     /// There has been no connection, or no list since, for longer than [`BLINK`].
     blind: bool,
     lapsed: bool,
@@ -84,6 +87,7 @@ impl Watch {
             disconnected_at: None,
             listed_at: now,
             trust: Trust::Full,
+            waking_until: None,
             blind: false,
             lapsed: false,
         }
@@ -126,6 +130,16 @@ impl Watch {
     pub(super) fn stood_still(&mut self, now: Instant) {
         self.trust = Trust::From(now + WAKING);
         self.lapsed = true;
+    }
+
+    /// This process stood still for a while, until `now`.
+    pub(super) fn woke(&mut self, now: Instant) {
+        self.waking_until = Some(now + WAKING);
+    }
+
+    /// Whether what was heard at `at` may have waited while this process stood still.
+    pub(super) fn is_waking(&self, at: Instant) -> bool {
+        self.waking_until.is_some_and(|until| at < until)
     }
 
     /// Time passes; says what has come of libvirt's silence just now.

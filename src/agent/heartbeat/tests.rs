@@ -30,6 +30,15 @@ fn several_beats_fit_into_the_silence_and_into_any_lease_and_watchdog() {
 }
 
 #[test]
+fn what_waited_for_more_than_a_second_may_be_out_of_date() {
+    let start = Instant::now();
+    let heartbeat = Heartbeat::new(&config(Transport::Child, Duration::from_secs(60)), None, start);
+    let second = Duration::from_secs(1);
+    assert!(!heartbeat.is_late(start + second));
+    assert!(heartbeat.is_late(start + second + Duration::from_millis(1)));
+}
+
+#[test]
 fn an_agent_that_is_late_by_more_than_a_lease_stood_still_with_any_transport() {
     let (start, lease) = (Instant::now(), Duration::from_secs(60));
     for transport in [Transport::Relay, Transport::Child, Transport::Print] {

@@ -7,6 +7,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_millis(1);
+const OFF: VmState = VmState::Shutoff(ShutoffReason::Crashed);
 
 /// A host on which `web-1` has just arrived.
 fn arrived() -> Host {
@@ -76,6 +77,36 @@ fn a_vm_that_is_gone_when_its_host_goes_on_is_withdrawn_at_once() {
     host.mobility.stood_still(host.now);
     host.list(&[]);
     assert_eq!(host.rung(), None);
+}
+
+#[test]
+fn an_end_that_is_heard_of_late_takes_no_route_away_until_libvirt_has_been_asked() {
+    for (answer, rung) in [(Some(RUNNING), Some(Rung::Arrived)), (Some(OFF), None), (None, None)] {
+        let mut host = arrived();
+        host.now += Duration::from_secs(20);
+        host.mobility.woke(host.now);
+        let effects = host.event(FAILED);
+        assert_eq!((effects.touched, effects.look), (BTreeSet::new(), BTreeSet::from([VM])));
+        assert_eq!(host.rung(), Some(Rung::Arrived));
+        match answer {
+            Some(state) => host.look(state, None),
+            None => host.mobility.looked(VM, host.now, None),
+        };
+        assert_eq!(host.rung(), rung, "{answer:?}");
+    }
+}
+
+#[test]
+fn an_end_that_is_heard_of_when_its_host_is_awake_is_believed() {
+    let awake = Duration::from_secs(5);
+    for (passed, rung) in [(awake.saturating_sub(MOMENT), Some(Rung::Arrived)), (awake, None)] {
+        let mut host = arrived();
+        host.mobility.woke(host.now);
+        // The event is a millisecond later.
+        host.now += passed.saturating_sub(MOMENT);
+        host.event(FAILED);
+        assert_eq!(host.rung(), rung, "{passed:?}");
+    }
 }
 
 #[test]
