@@ -1,14 +1,15 @@
 //! ExaBGP's side of the shell: steps in, command lines out, replies in, outcomes out.
 //!
 //! Called by `agent` through [`spawn`] and two channels. In reading order: `command` (steps to text), `reply` with `row`
-//! and `update` (text to replies), `neighborhood` (who is to hear what), `table` (what ExaBGP holds of ours) and `wire`
-//! (what the neighbors were told of it) are pure; `session` is the pure state machine that matches acknowledgements by
-//! their position, finds missing ones by time-out, fences and reads the table; `drive` ties a session to a reader and
+//! and `update` (text to replies), `configured` and `neighborhood` (who is to hear what), `table` (what ExaBGP holds of
+//! ours) and `wire` (what the neighbors were told of it) are pure; `session` is the pure state machine that matches
+//! acknowledgements by their position, finds missing ones by time-out, fences and reads the table; `drive` ties a session to a reader and
 //! a writer thread; `child`, `print` and `relay` are the transports. No policy: which route is wanted is not known
 //! here. The measured rules that this module rests on are named beside the code that follows them.
 
 mod child;
 mod command;
+mod configured;
 mod drive;
 pub(crate) mod epoch;
 mod lines;

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::command::{self, Audience};
+use super::command::Audience;
+use super::configured::{Configured, Reading};
 use super::reply::{ConfigurationLine, Told};
 use super::{Neighbor, NeighborState};
 use crate::route::{Asn, NextHop, Prefix};
@@ -21,39 +22,20 @@ pub(super) struct Neighborhood {
     local_as: Asn,
     configured: BTreeMap<IpAddr, Configured>,
     /// The configuration that is being read, and whose lines come.
-    reading: BTreeMap<IpAddr, Configured>,
-    reading_of: Option<IpAddr>,
+    reading: Reading,
     /// (Neighbor's AS, ours) as state events told them.
     told: BTreeMap<IpAddr, (u32, u32)>,
     states: BTreeMap<IpAddr, NeighborState>,
     reported: BTreeMap<IpAddr, (u32, u32, NeighborState)>,
 }
 
-/// A neighbor in ExaBGP's configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Configured {
-    asn: Option<u32>,
-    local_asn: Option<u32>,
-    ipv4: bool,
-    ipv6: bool,
-    manual_eor: bool,
-    processes: BTreeSet<String>,
-}
-
-impl Configured {
-    fn numbers(&self) -> Option<(u32, u32)> {
-        Some((self.asn?, self.local_asn?))
-    }
-}
-
 impl Neighborhood {
-    pub(super) const fn new(selected: BTreeSet<IpAddr>, local_as: Asn) -> Self {
+    pub(super) fn new(selected: BTreeSet<IpAddr>, local_as: Asn) -> Self {
         Self {
             selected,
             local_as,
             configured: BTreeMap::new(),
-            reading: BTreeMap::new(),
-            reading_of: None,
+            reading: Reading::default(),
             told: BTreeMap::new(),
             states: BTreeMap::new(),
             reported: BTreeMap::new(),
@@ -88,51 +70,17 @@ impl Neighborhood {
 
     /// The configuration is asked for: what was read of an earlier answer is void.
     pub(super) fn begin_configuration(&mut self) {
-        self.reading.clear();
-        self.reading_of = None;
+        self.reading = Reading::default();
     }
 
     /// A line of the configuration.
     pub(super) fn configure(&mut self, line: ConfigurationLine) {
-        match line {
-            ConfigurationLine::Neighbor(address) => {
-                self.reading_of = Some(address);
-                self.reading.entry(address).or_default();
-                return;
-            }
-            ConfigurationLine::End => {
-                self.reading_of = None;
-                return;
-            }
-            ConfigurationLine::LocalAs(_)
-            | ConfigurationLine::PeerAs(_)
-            | ConfigurationLine::Ipv4
-            | ConfigurationLine::Ipv6
-            | ConfigurationLine::ManualEor
-            | ConfigurationLine::Processes(_)
-            | ConfigurationLine::Other => {}
-        }
-        let Some(neighbor) = self.reading_of.and_then(|address| self.reading.get_mut(&address)) else {
-            return;
-        };
-        match line {
-            ConfigurationLine::LocalAs(number) => neighbor.local_asn = number,
-            ConfigurationLine::PeerAs(number) => neighbor.asn = number,
-            ConfigurationLine::Ipv4 => neighbor.ipv4 = true,
-            ConfigurationLine::Ipv6 => neighbor.ipv6 = true,
-            ConfigurationLine::ManualEor => neighbor.manual_eor = true,
-            ConfigurationLine::Processes(names) => neighbor.processes.extend(names),
-            ConfigurationLine::Neighbor(_) | ConfigurationLine::End | ConfigurationLine::Other => {}
-        }
+        self.reading.take(line);
     }
 
-    /// The configuration is complete; `false` when it lists no neighbor, or ended in the middle of one, so
-    /// that it can't be the answer to what was asked.
+    /// The configuration is complete; `false` when it can't be the answer to what was asked.
     pub(super) fn adopt(&mut self) -> bool {
-        if self.reading.is_empty() || self.reading_of.is_some() {
-            return false;
-        }
-        let read = std::mem::take(&mut self.reading);
+        let Some(read) = self.reading.end() else { return false };
         // What events told holds until ExaBGP's configuration says something new.
         self.told.retain(|address, _| match (self.configured.get(address), read.get(address)) {
             (Some(before), Some(now)) => before.numbers() == now.numbers(),
@@ -248,19 +196,11 @@ impl Neighborhood {
     /// The lines that send End-of-RIB to these neighbors, as far as they are up and wait for it: ExaBGP sends it by
     /// itself to those without `manual-eor`.
     pub(super) fn ends_of_rib(&self, to: &BTreeSet<IpAddr>) -> Vec<String> {
-        let mut lines = Vec::new();
-        for address in self.ours().filter(|address| to.contains(address)) {
-            let up = self.states.get(&address) == Some(&NeighborState::Up);
-            let Some(one) = self.configured.get(&address).filter(|one| up && one.manual_eor) else {
-                continue;
-            };
-            for (carried, ipv6) in [(one.ipv4, false), (one.ipv6, true)] {
-                if carried {
-                    lines.push(command::end_of_rib(address, ipv6));
-                }
-            }
-        }
-        lines
+        let is_up = |address: &IpAddr| self.states.get(address) == Some(&NeighborState::Up);
+        let owed = self.ours().filter(|address| to.contains(address) && is_up(address));
+        owed.filter_map(|address| Some((address, self.configured.get(&address)?)))
+            .flat_map(|(address, one)| one.ends_of_rib(address))
+            .collect()
     }
 
     /// What changed since the last call; a neighbor that is no longer there is down.
