@@ -11,7 +11,7 @@
 //! - A withdraw is repeated once, at least half a second later. A withdraw that meets its announce in the first
 //!   batch of a session leaves the route at the peer, although both are acknowledged and the table shows it gone.
 //!   Only where the wire echo has shown it, no repeat is needed.
-//! - What was changed while a session was away is said again when it is up, for the same two reasons ([`sessions`]).
+//! - What was changed while a session was away is said again when it is up, for the same two reasons (module `sessions`).
 //! - Switch-overs and withdraws overtake the mass of announcements. Of a mass only so much is open as ExaBGP does in a
 //!   few hundredths of a second, and never more than [`WINDOW`] steps: an urgent one waits behind no more than these.
 
@@ -131,8 +131,9 @@ impl Plan {
     }
 
     /// ExaBGP answers, and this is what it holds of ours. Everything that was open is settled by it. `ledger`: what
-    /// stands by a relay's account; of these the unwanted are withdrawn, whether the table shows them or not.
-    pub fn ready(&mut self, table: Vec<FoundRoute>, ledger: &[Prefix], now: Instant) {
+    /// stands by a relay's account, `None` where it is being withdrawn; of these the unwanted are withdrawn, whether the
+    /// table shows them or not.
+    pub fn ready(&mut self, table: Vec<FoundRoute>, ledger: &BTreeMap<Prefix, Option<Rung>>, now: Instant) {
         let takes_over = !std::mem::replace(&mut self.was_ready, true);
         self.ready = true;
         self.open = 0;
@@ -163,10 +164,10 @@ impl Plan {
         for (prefix, found) in table {
             self.entries.insert(prefix, Entry::holding(Held::Found(found)));
         }
-        for prefix in ledger {
+        for (prefix, rung) in ledger {
             let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Unknown));
-            if takes_over {
-                // Another agent may have withdrawn it just now.
+            if takes_over && rung.is_none() {
+                // Another agent has withdrawn it just now.
                 entry.replaced_at = Some(now);
             }
         }

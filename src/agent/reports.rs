@@ -126,6 +126,7 @@ impl Agent {
                 self.health.exabgp.version = version;
                 if self.health.exabgp.epoch != epoch {
                     self.offers.forget();
+                    self.plan.new_exabgp();
                 }
                 self.health.exabgp.epoch = epoch;
                 self.health.exabgp.error = None;
@@ -133,7 +134,7 @@ impl Agent {
                 let stood = self.mobility.stood(shown, &ledger);
                 let effects = self.mobility.found(stood, at);
                 self.want(&effects);
-                self.plan.ready(table, &ledger.into_keys().collect::<Vec<_>>(), at);
+                self.plan.ready(table, &ledger, at);
                 self.health.owe_all();
                 let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
                 for prefix in prefixes {

@@ -65,6 +65,17 @@ impl Sessions {
 }
 
 impl Plan {
+    /// ExaBGP is another than before: nothing was told to this one.
+    pub fn new_exabgp(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.replaced_at = None;
+        }
+        // Those that are still known are done with in their own time.
+        let gone = std::mem::take(&mut self.sessions.withdrawn).into_keys();
+        self.done.extend(gone.filter(|prefix| !self.entries.contains_key(prefix)));
+        self.sessions.first_sent = None;
+    }
+
     /// Since when a neighbor is away, of several the one that is longest; `None`: all are up. As long as one is away no prefix
     /// is done with.
     pub fn away_since(&mut self, since: Option<Instant>) {

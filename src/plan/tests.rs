@@ -59,7 +59,7 @@ fn later(now: Instant, millis: u64) -> Instant {
 /// A plan that ExaBGP has answered with an empty table.
 fn ready() -> Plan {
     let mut plan = Plan::new(Some(REPEAT));
-    plan.ready(Vec::new(), &[], Instant::now());
+    plan.ready(Vec::new(), &BTreeMap::new(), Instant::now());
     plan
 }
 
@@ -85,7 +85,7 @@ fn nothing_is_sent_before_exabgp_has_said_what_it_holds() {
     let mut plan = Plan::new(Some(REPEAT));
     plan.want([], vec![route(1, Rung::Active)]);
     assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), false));
-    plan.ready(Vec::new(), &[], now);
+    plan.ready(Vec::new(), &BTreeMap::new(), now);
     assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
 }
 
@@ -95,7 +95,7 @@ fn what_the_table_shows_as_wanted_is_not_sent_again() {
     let mut plan = Plan::new(Some(REPEAT));
     plan.want([], vec![route(1, Rung::Active), route(2, Rung::Active), route(3, Rung::Active)]);
     let uneven = FoundRoute { attributes: Attributes::default(), ..found(3, Rung::Active) };
-    plan.ready(vec![found(1, Rung::Active), found(2, Rung::Unsure), uneven], &[], now);
+    plan.ready(vec![found(1, Rung::Active), found(2, Rung::Unsure), uneven], &BTreeMap::new(), now);
     let steps = acknowledge(&mut plan, now);
     assert_eq!(steps, [announce(2, Rung::Active), announce(3, Rung::Active)]);
     assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), true));
@@ -109,7 +109,7 @@ fn prepends_that_no_neighbor_is_sent_are_not_missed_in_the_table() {
         plan.want([], vec![route(1, Rung::Active)]);
         let shown = found(1, Rung::Active);
         let attributes = Attributes { as_path_prepend: 0, ..shown.attributes.clone() };
-        plan.ready(vec![FoundRoute { attributes, prepended, ..shown }], &[], now);
+        plan.ready(vec![FoundRoute { attributes, prepended, ..shown }], &BTreeMap::new(), now);
         assert_eq!(plan.next(now), steps, "{prepended}");
     }
 }
@@ -118,7 +118,7 @@ fn prepends_that_no_neighbor_is_sent_are_not_missed_in_the_table() {
 fn a_route_of_ours_that_nobody_wants_is_withdrawn() {
     let mut plan = Plan::new(Some(REPEAT));
     let now = Instant::now();
-    plan.ready(vec![found(9, Rung::Active)], &[], now);
+    plan.ready(vec![found(9, Rung::Active)], &BTreeMap::new(), now);
     assert_eq!(acknowledge(&mut plan, now), [withdraw(9, None)]);
     let shown = Progress::Withdrawing { last: None, found: Some(&found(9, Rung::Active)), failure: None };
     assert_eq!(plan.progress(prefix(9)), Some(shown), "until the withdraw is repeated");
@@ -189,7 +189,7 @@ fn a_route_that_is_wanted_again_does_not_wait_for_the_repeat() {
 fn without_a_peer_behind_the_pipe_a_withdraw_is_not_repeated() {
     let now = Instant::now();
     let mut plan = Plan::new(None);
-    plan.ready(Vec::new(), &[], now);
+    plan.ready(Vec::new(), &BTreeMap::new(), now);
     plan.want([], vec![route(1, Rung::Active)]);
     acknowledge(&mut plan, now);
     plan.want([prefix(1)], vec![]);
@@ -286,7 +286,7 @@ fn nothing_is_believed_of_steps_in_doubt_until_the_table_is_read() {
     plan.in_doubt();
     assert_eq!((plan.next(now), plan.is_settled()), (Vec::new(), false));
     // The announce went through. The withdraw seems to have, but may have met a session's first batch.
-    plan.ready(vec![found(2, Rung::Leaving)], &[], now);
+    plan.ready(vec![found(2, Rung::Leaving)], &BTreeMap::new(), now);
     assert_eq!(acknowledge(&mut plan, now), [withdraw(1, Some(Rung::Active))]);
 }
 
@@ -295,7 +295,11 @@ fn what_stands_only_in_the_ledger_is_withdrawn_unless_it_is_wanted() {
     let now = Instant::now();
     let mut plan = Plan::new(Some(REPEAT));
     plan.want([], vec![route(1, Rung::Active)]);
-    plan.ready(vec![found(2, Rung::Active)], &[prefix(1), prefix(2), prefix(3)], now);
+    plan.ready(
+        vec![found(2, Rung::Active)],
+        &[1, 2, 3].map(|number| (prefix(number), Some(Rung::Active))).into(),
+        now,
+    );
     let mut steps = acknowledge(&mut plan, now);
     steps.sort_by_key(Step::prefix);
     assert_eq!(steps, [announce(1, Rung::Active), withdraw(2, None), withdraw(3, None)]);
@@ -328,7 +332,7 @@ fn a_changed_last_will_is_announced_for_the_relay_to_hear() {
 #[test]
 fn a_route_that_is_held_back_is_announced_when_it_is_let_go_and_not_before() {
     let mut plan = Plan::new(None);
-    plan.ready(Vec::new(), &[], Instant::now());
+    plan.ready(Vec::new(), &BTreeMap::new(), Instant::now());
     let wanted = route(10, Rung::Active);
     let prefix = wanted.prefix;
     plan.want([prefix], vec![wanted.clone()]);
@@ -347,7 +351,7 @@ fn a_route_that_is_held_back_is_announced_when_it_is_let_go_and_not_before() {
 #[test]
 fn a_route_that_stands_is_neither_withdrawn_nor_kept_from_another_rung_when_it_is_held_back() {
     let mut plan = Plan::new(None);
-    plan.ready(Vec::new(), &[], Instant::now());
+    plan.ready(Vec::new(), &BTreeMap::new(), Instant::now());
     let now = Instant::now();
     let standby = route(10, Rung::Standby);
     let prefix = standby.prefix;

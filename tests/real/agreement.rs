@@ -106,7 +106,7 @@ impl Lab {
     }
 
     /// `/api/v1/routes` has exactly these routes, all of them announced.
-    fn routes_are(&self, wanted: &[&Wanted]) -> Result<(), String> {
+    pub(crate) fn routes_are(&self, wanted: &[&Wanted]) -> Result<(), String> {
         let expected: BTreeSet<String> = wanted
             .iter()
             .map(|w| {

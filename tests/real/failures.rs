@@ -1,6 +1,6 @@
 //! A part dies, comes back, and everything converges without a hand; what is not concerned does not flap.
 
-use crate::agreement::{ACTIVE, ARRIVED, STANDBY, UNSURE, db, mail, prefixes, web};
+use crate::agreement::{ACTIVE, ARRIVED, STANDBY, UNSURE, Wanted, db, mail, prefixes, web};
 use crate::exabgp::Version;
 use crate::lab::{Lab, Plan, VMS};
 use crate::process::signal;
@@ -15,6 +15,7 @@ on_each_exabgp! {
     a_killed_agent_comes_back_and_withdraws_what_stopped_meanwhile,
     a_terminated_agent_leaves_the_routes_to_its_successor,
     a_returning_switch_gets_every_route_again_and_readiness_follows_it,
+    what_changes_while_the_switch_is_away_ends_there_as_it_is,
 }
 
 fn routes_stay_while_libvirtd_is_away_and_what_vanished_meanwhile_is_withdrawn(version: Version) {
@@ -164,4 +165,35 @@ fn a_returning_switch_gets_every_route_again_and_readiness_follows_it(version: V
     lab.libvirtd.virsh(&["destroy", "db"]);
     lab.bird.restart();
     lab.agrees_on([&web(ACTIVE)[..]]);
+}
+
+/// All in one pause between two attempts to have a session. ExaBGP sorts it by attributes, in the order in which each is first
+/// told: `active` behind both `standby`, and `arrived` where it was taken back in `standby`.
+fn what_changes_while_the_switch_is_away_ends_there_as_it_is(version: Version) {
+    let config = format!("{VMS}mobility: {{settle: 1h}}\n");
+    let mut lab = Lab::start(version, &Plan { running: &["web"], config: &config });
+    lab.libvirtd.define("db");
+    lab.agrees_on([&web(ACTIVE)[..]]);
+    lab.bird.kill();
+    // The pauses grow by a second and a fifth each; this one is of five seconds or more.
+    wait::until("ExaBGP has tried often enough", || {
+        let tried = lab.agent_log().matches("state=down").count();
+        if tried >= 6 { Ok(()) } else { Err(format!("{tried} times")) }
+    });
+    let acknowledged = |lab: &Lab, wanted: &[&[Wanted]]| {
+        let wanted: Vec<&Wanted> = wanted.iter().copied().flatten().collect();
+        wait::until("ExaBGP has acknowledged it", || lab.routes_are(&wanted));
+    };
+    for (verb, rung) in [("suspend", STANDBY), ("resume", ACTIVE), ("suspend", STANDBY)] {
+        lab.libvirtd.virsh(&[verb, "web"]);
+        acknowledged(&lab, &[&web(rung)]);
+    }
+    for (verb, rung) in [("start", ARRIVED), ("suspend", STANDBY)] {
+        lab.libvirtd.virsh(&[verb, "db"]);
+        acknowledged(&lab, &[&web(STANDBY), &db(rung)]);
+    }
+    lab.libvirtd.virsh(&["destroy", "db"]);
+    acknowledged(&lab, &[&web(STANDBY)]);
+    lab.bird.restart();
+    lab.agrees_on([&web(STANDBY)[..]]);
 }

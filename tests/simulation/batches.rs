@@ -1,7 +1,7 @@
 //! The plan against the model of ExaBGP alone, without a fleet around them: whatever is wanted, and whenever the session comes
 //! and goes, the neighbor ends with what is wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ enum Happening {
     Pass(u16),
     /// Another agent takes over, by the table and the ledger, while there is no session.
     Succeed,
+    /// ExaBGP is started anew.
+    Restart,
 }
 
 fn prefix(number: u8) -> Prefix {
@@ -57,6 +59,7 @@ fn words(route: &Route) -> String {
 }
 
 struct World {
+    version: Version,
     plan: Plan,
     exabgp: Exabgp,
     /// What the neighbor has been sent.
@@ -65,7 +68,7 @@ struct World {
     /// Every route that was ever told, by its prefix and words.
     told: BTreeMap<(String, u32), Route>,
     open: Vec<Prefix>,
-    ledger: BTreeSet<Prefix>,
+    ledger: BTreeMap<Prefix, Option<Rung>>,
     away_since: Option<Instant>,
     now: Instant,
 }
@@ -74,16 +77,17 @@ impl World {
     fn new(version: Version) -> Self {
         let now = Instant::now();
         let mut plan = Plan::new(Some(REPEAT));
-        plan.ready(Vec::new(), &[], now);
+        plan.ready(Vec::new(), &BTreeMap::new(), now);
         plan.away_since(Some(now));
         Self {
+            version,
             plan,
             exabgp: replay::without_session(version, false),
             sent: BTreeMap::new(),
             wanted: BTreeMap::new(),
             told: BTreeMap::new(),
             open: Vec::new(),
-            ledger: BTreeSet::new(),
+            ledger: BTreeMap::new(),
             away_since: Some(now),
             now,
         }
@@ -92,7 +96,11 @@ impl World {
     /// Writes the steps that are due.
     fn write(&mut self) {
         for step in self.plan.next(self.now) {
-            self.ledger.insert(step.prefix());
+            let rung = match &step {
+                Step::Announce(route) => Some(route.rung),
+                Step::Withdraw { .. } => None,
+            };
+            self.ledger.insert(step.prefix(), rung);
             self.open.push(step.prefix());
             let line = match step {
                 Step::Announce(route) => {
@@ -176,10 +184,17 @@ impl World {
                 self.plan = Plan::new(Some(REPEAT));
                 let wanted: Vec<Route> = self.wanted.values().cloned().collect();
                 self.plan.want([], wanted);
-                let ledger: Vec<Prefix> = self.ledger.iter().copied().collect();
-                self.plan.ready(table, &ledger, self.now);
+                self.plan.ready(table, &self.ledger, self.now);
                 self.away_since = Some(self.now);
                 self.plan.away_since(self.away_since);
+            }
+            Happening::Restart => {
+                self.exabgp = replay::without_session(self.version, false);
+                self.open.clear();
+                self.end_session();
+                self.plan.in_doubt();
+                self.plan.new_exabgp();
+                self.plan.ready(Vec::new(), &self.ledger, self.now);
             }
             Happening::Up(_) | Happening::Pass(_) | Happening::Succeed => {}
         }
@@ -209,6 +224,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0..4_u8).prop_map(Happening::Up),
         2 => (0..1_000_u16).prop_map(Happening::Pass),
         1 => Just(Happening::Succeed),
+        1 => Just(Happening::Restart),
     ]
 }
 
@@ -230,7 +246,7 @@ proptest! {
             world.wanted.iter().map(|(prefix, route)| (prefix.to_string(), route.attributes.med)).collect();
         prop_assert_eq!(sent, wanted);
         prop_assert!(world.plan.is_settled());
-        let done = world.ledger.iter().all(|prefix| world.wanted.contains_key(prefix));
+        let done = world.ledger.keys().all(|prefix| world.wanted.contains_key(prefix));
         prop_assert!(done, "{:?} is kept for ever", world.ledger);
     }
 }

@@ -55,7 +55,7 @@ impl World {
             found(number, *rung)
         };
         let table = self.table.iter().map(found).collect();
-        self.plan.ready(table, &[], self.now);
+        self.plan.ready(table, &BTreeMap::new(), self.now);
     }
 
     fn happens(&mut self, happening: Happening) {

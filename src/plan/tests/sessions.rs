@@ -38,7 +38,7 @@ fn a_withdraw_is_repeated_when_a_session_comes_up() {
 fn a_session_that_comes_up_does_not_keep_a_prefix_that_nobody_wants_any_more() {
     let now = Instant::now();
     let mut plan = Plan::new(Some(REPEAT));
-    plan.ready(vec![found(1, Rung::Arrived)], &[], now);
+    plan.ready(vec![found(1, Rung::Arrived)], &BTreeMap::new(), now);
     acknowledge(&mut plan, now);
     acknowledge(&mut plan, later(now, 600));
     plan.want([], vec![route(1, Rung::Arrived)]);
@@ -156,7 +156,7 @@ fn a_route_that_an_agent_found_while_a_neighbor_was_away_may_have_replaced_anoth
     for (away_since, steps) in [(Some(now), 1), (None, 0)] {
         let mut plan = Plan::new(Some(REPEAT));
         plan.want([], vec![route(1, Rung::Active)]);
-        plan.ready(vec![found(1, Rung::Active)], &[], now);
+        plan.ready(vec![found(1, Rung::Active)], &BTreeMap::new(), now);
         plan.away_since(away_since);
         plan.session_up(later(now, 1));
         assert_eq!(plan.next(later(now, 99_999)).len(), steps, "{away_since:?}");
@@ -230,7 +230,7 @@ fn a_withdraw_that_follows_an_open_announce_does_not_wait_for_a_repeat() {
 fn a_false_route_that_a_new_table_shows_is_withdrawn_at_once() {
     let now = Instant::now();
     let mut plan = withdrawn(now);
-    plan.ready(vec![found(1, Rung::Active)], &[], now);
+    plan.ready(vec![found(1, Rung::Active)], &BTreeMap::new(), now);
     plan.session_up(later(now, 700));
     assert_eq!(plan.next(later(now, 700)), [withdraw(1, None)]);
 }
@@ -242,6 +242,39 @@ fn nothing_new_is_sent_while_steps_are_in_doubt() {
     plan.in_doubt();
     plan.want([], vec![route(1, Rung::Active)]);
     assert_eq!(plan.next(now), []);
-    plan.ready(Vec::new(), &[], now);
+    plan.ready(Vec::new(), &BTreeMap::new(), now);
     assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
+}
+
+#[test]
+fn a_prefix_that_an_agent_has_just_withdrawn_is_announced_twice_by_the_next_one() {
+    let now = Instant::now();
+    for (rung, steps) in [(None, 1), (Some(Rung::Active), 0)] {
+        let mut plan = Plan::new(Some(REPEAT));
+        plan.want([], vec![route(1, Rung::Arrived)]);
+        plan.ready(Vec::new(), &[(prefix(1), rung)].into(), now);
+        plan.away_since(Some(now));
+        assert_eq!(acknowledge(&mut plan, now), [announce(1, Rung::Arrived)]);
+        plan.session_up(later(now, 100));
+        assert_eq!(plan.next(later(now, 99_999)).len(), steps, "{rung:?}");
+    }
+}
+
+#[test]
+fn a_new_exabgp_has_nothing_to_send_in_another_order() {
+    let now = Instant::now();
+    let mut plan = announced(now);
+    plan.want([], vec![route(2, Rung::Active)]);
+    acknowledge(&mut plan, now);
+    plan.away_since(Some(now));
+    plan.want([prefix(1), prefix(2)], vec![route(2, Rung::Leaving)]);
+    acknowledge(&mut plan, now);
+    acknowledge(&mut plan, later(now, 600));
+    assert_eq!(plan.take_done(), [], "a neighbor is away");
+    plan.new_exabgp();
+    assert_eq!(plan.take_done(), [prefix(1)]);
+    plan.ready(Vec::new(), &BTreeMap::new(), later(now, 700));
+    assert_eq!(acknowledge(&mut plan, later(now, 700)), [announce(2, Rung::Leaving)]);
+    plan.session_up(later(now, 800));
+    assert_eq!(plan.next(later(now, 99_999)), []);
 }

@@ -27,7 +27,7 @@ fn a_vm_of_the_mass_that_arrives_overtakes_it() {
     for plan in [&mut told, &mut restarted] {
         plan.want([], (1..=100).map(|number| route(number, Rung::Active)).collect());
     }
-    restarted.ready(Vec::new(), &[], Instant::now());
+    restarted.ready(Vec::new(), &BTreeMap::new(), Instant::now());
     for plan in [&mut told, &mut restarted] {
         plan.want([], vec![route(100, Rung::Arrived)]);
         assert_eq!(plan.next(Instant::now()).first(), Some(&announce(100, Rung::Arrived)));
