@@ -295,6 +295,7 @@ impl Agent {
             }
         }
         self.apply(effects, None);
+        self.end_of_rib();
     }
 
     /// Tells the relay and the service manager that this agent lives, and notices that it did not for longer than others
@@ -326,9 +327,11 @@ impl Agent {
     }
 
     /// Tells neighbors that they have heard everything, if they have: a host that just began to restart keeps its
-    /// routes at its switch until then, and must not lose those of VMs that were not listed yet.
+    /// routes at its switch until then, and must not lose those of VMs that were not listed yet; but not for longer than
+    /// libvirt's lease, for some of them may be false.
     fn end_of_rib(&mut self) {
-        if self.health.owes() && self.mobility.is_listed() && self.plan.is_settled() {
+        let knows = self.mobility.is_listed() || self.mobility.is_lapsed();
+        if self.health.owes() && knows && self.plan.is_settled() {
             let owed = self.health.take_owed();
             self.order(Order::EndOfRib(owed));
         }

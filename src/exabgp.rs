@@ -43,9 +43,10 @@ use crate::route::{Asn, Mark, NextHop, Prefix, Route, Rung};
 
 #[cfg(test)]
 pub(crate) use command::{Audience, line};
+pub(crate) use configured::Reading;
 pub use lines::Lines;
 pub use relay::{Conversation, welcome};
-pub use reply::Reply;
+pub use reply::{Reply, Told};
 pub use service_ips::ServiceIps;
 pub use session::{Effects, Notice, Session};
 

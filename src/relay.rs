@@ -4,22 +4,24 @@
 //! again. So this one does little: it always reads, never waits for either side, and outlives the agent. Nothing
 //! in ExaBGP expires a route either; so the relay keeps the agent's last wills in a [`Ledger`], and carries them
 //! out when no heartbeat came for the agent's lease, also in the next life of ExaBGP: over a graceful restart a
-//! switch keeps what the last one told, and waits for somebody to say otherwise. It knows no configuration and
-//! decides nothing: a will is a command that the agent wrote.
+//! switch keeps what the last one told, and waits for somebody to say otherwise. Behind the wills it ends the RIB, so that
+//! what nobody left a will for is gone as well. It knows no configuration and decides nothing: a will is a command that
+//! the agent wrote.
 //!
 //! Routes on `arrived` can't wait for that: should their VM begin to run elsewhere, they would tie with its new host's.
 //! They are lowered as soon as the agent is away for longer than a restart takes. An agent that hangs has not left; so
 //! its link is given up when it says nothing for some seconds, and one that is well greets again before anything moves.
 //!
 //! [`Relay`] is the pure part: what was read and the time in, bytes and [`Effects`] out. In reading order: `agent`
-//! (its link and what it says), `vigil` (whether it lives), `ledger` (what stands, as values and as a journal), `wills`
-//! (carrying them out), `journal` (the ledger's file), `watchdog` (should the relay hang itself) and `process` (pipes, socket
+//! (its link and what it says), `vigil` (whether it lives), `ledger` (what stands, as values and as a journal), `ends` (who
+//! is owed an end of RIB), `wills` (carrying them out), `journal` (the ledger's file), `watchdog` (should the relay hang itself) and `process` (pipes, socket
 //! and timer; the only part with a runtime).
 //!
 //! Memory is bounded whatever either side does: lines, states and both queues have limits, and an agent that does
 //! not read loses its link rather than holding up ExaBGP.
 
 mod agent;
+mod ends;
 mod journal;
 mod ledger;
 mod process;
@@ -33,6 +35,7 @@ use std::time::{Duration, Instant};
 
 use crate::exabgp::{Lines, Reply};
 use crate::link::{self, Outbox, ToAgent};
+use ends::Ends;
 use ledger::{Change, Stage};
 use vigil::Vigil;
 use wills::Wills;
@@ -61,6 +64,7 @@ pub struct Relay {
     /// The last state event of each neighbor, as ExaBGP wrote it.
     states: BTreeMap<IpAddr, String>,
     ledger: Ledger,
+    ends: Ends,
     wills: Wills,
     vigil: Vigil,
     /// A moment, and what the machine's monotonic clock showed then.
@@ -121,6 +125,8 @@ pub enum Notice {
     LeaseEnded(usize),
     /// They are, and ExaBGP refused so many of their lines.
     WillsTold(usize, usize),
+    /// Nobody will tell neighbors more than they know: so many End-of-RIB lines are written.
+    RibEnded(usize),
     /// ExaBGP does not answer while the wills are carried out; it is asked again.
     ExabgpSilent,
 }
@@ -134,6 +140,9 @@ impl Relay {
 
     /// The most bytes that wait for ExaBGP: many times what an agent may have outstanding.
     pub const MAX_TO_EXABGP: usize = 4 << 20;
+
+    /// The lease of an agent of which nothing was ever heard: the default of `exabgp.lease`.
+    const UNTOLD_LEASE: Duration = Duration::from_secs(60);
 
     /// The most neighbors whose state is kept, and the longest state.
     const MAX_STATES: usize = 1_024;
@@ -153,6 +162,7 @@ impl Relay {
             to_agent: Outbox::default(),
             states: BTreeMap::new(),
             ledger,
+            ends: Ends::default(),
             wills: Wills::default(),
             vigil: Vigil::new(now),
             clock: None,
@@ -217,15 +227,16 @@ impl Relay {
     /// What is due next if nothing more is heard of the agent, and when.
     fn next_due(&self) -> Option<(Instant, Due)> {
         let libvirt_lease = self.ledger.libvirt_lease().unwrap_or_default();
-        let lease_ends_at =
-            self.ledger.lease().and_then(|lease| self.vigil.lease_ends_at(lease, libvirt_lease));
+        let lease = self.ledger.lease().unwrap_or(Self::UNTOLD_LEASE);
+        let lease_ends_at = self.vigil.lease_ends_at(lease, libvirt_lease);
         let due = [
             (self.vigil.silent_at(), Due::Parting, Stage::Left),
             (self.vigil.gone_at(), Due::Carrying(Stage::Left), Stage::Left),
             (lease_ends_at, Due::Carrying(Stage::LeaseEnded), Stage::LeaseEnded),
         ];
         // Nothing is done where nothing would come of it.
-        let due = due.into_iter().filter(|(_, _, stage)| self.ledger.due(*stage) > 0);
+        let ends = |due| due == Due::Carrying(Stage::LeaseEnded) && self.ends.are_due();
+        let due = due.into_iter().filter(|(_, due, stage)| self.ledger.due(*stage) > 0 || ends(*due));
         due.filter_map(|(at, due, _)| Some((at?, due))).min_by_key(|(at, _)| *at)
     }
 
@@ -244,7 +255,9 @@ impl Relay {
                 match stage {
                     Stage::Left => self.effects.notices.push(Notice::AgentStaysAway(due)),
                     Stage::LeaseEnded => {
-                        self.effects.notices.push(Notice::LeaseEnded(due));
+                        if due > 0 {
+                            self.effects.notices.push(Notice::LeaseEnded(due));
+                        }
                         // An agent that hangs counts as gone. Its own commands are settled by the fence.
                         self.give_up("the agent sent no heartbeat for its lease", now);
                     }
@@ -279,6 +292,9 @@ impl Relay {
     fn line(&mut self, line: Option<&[u8]>, now: Instant) {
         let reply = line.map_or(Reply::Garbage, Reply::parse_all_but_updates);
         let text = line.map(String::from_utf8_lossy);
+        if let Reply::State(told) = &reply {
+            self.ends.heard(*told);
+        }
         if let (Reply::State(told), Some(text)) = (&reply, &text)
             && text.len() <= Self::MAX_STATE
             && (self.states.contains_key(&told.address) || self.states.len() < Self::MAX_STATES)
@@ -298,12 +314,17 @@ impl Relay {
                 link::encode(&message, self.to_agent.buffer());
             }
             Link::None | Link::Silent | Link::Refused => {
-                let next = self.wills.answer(&reply, &mut self.ledger, now);
+                let next = self.wills.answer(&reply, &mut self.ledger, &mut self.ends, now);
                 self.to_exabgp.buffer().extend_from_slice(next.write.as_bytes());
                 if let Some(done) = next.done {
                     link::encode(&done, &mut self.effects.journal);
                 }
-                if let Some((Stage::LeaseEnded, told, refused)) = next.finished {
+                if next.ends > 0 {
+                    self.effects.notices.push(Notice::RibEnded(next.ends));
+                }
+                if let Some((Stage::LeaseEnded, told, refused)) =
+                    next.finished.filter(|(_, told, _)| *told > 0)
+                {
                     self.effects.notices.push(Notice::WillsTold(told, refused));
                 }
             }

@@ -237,6 +237,37 @@ fn a_libvirt_that_stays_away_costs_a_vm_that_has_just_arrived_two_announces_and_
     assert_eq!(rung_of(&rig.commands()), '0');
 }
 
+/// A switch that kept routes over a graceful restart drops at the end of RIB what was not announced again.
+#[test]
+fn the_rib_is_ended_when_libvirt_was_listed_or_its_lease_has_ended() {
+    let mut rig = Rig::with(|config| config.libvirt.lease = Duration::ZERO);
+    let ended = |rig: &mut Rig| {
+        let orders = std::iter::from_fn(|| rig.orders.try_recv().ok());
+        orders.filter(|order| matches!(order, Order::EndOfRib(_))).count()
+    };
+    rig.exabgp_answers(Vec::new());
+    rig.agent.exabgp(neighbor(65_101, NeighborState::Up));
+    assert_eq!(ended(&mut rig), 0, "VMs may run of which nobody has told yet");
+    rig.agent.tick();
+    assert_eq!(ended(&mut rig), 1);
+    rig.agent.exabgp(neighbor(65_101, NeighborState::Down));
+    rig.agent.exabgp(neighbor(65_101, NeighborState::Up));
+    assert_eq!(ended(&mut rig), 1, "another session");
+
+    let mut rig = Rig::new(Transport::Relay);
+    rig.exabgp_answers(Vec::new());
+    rig.agent.exabgp(neighbor(65_101, NeighborState::Up));
+    rig.agent.tick();
+    assert_eq!(ended(&mut rig), 0);
+    rig.connects(1, 0.0);
+    rig.lists(1, 1.0, Some(running()));
+    assert_eq!(ended(&mut rig), 0, "its route is not acknowledged yet");
+    let (prefix, at) = ("198.51.100.10".parse().unwrap(), Instant::now());
+    let outcome = Outcome::Acknowledged;
+    rig.agent.exabgp(exabgp::Report::Settled { prefix, outcome, written_at: at, at });
+    assert_eq!(ended(&mut rig), 1);
+}
+
 /// The rung of the only command, an announcement of the VM's route.
 fn rung_of(commands: &[String]) -> char {
     let [command] = commands else { panic!("{commands:?}") };

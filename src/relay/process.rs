@@ -245,6 +245,12 @@ fn log(notice: Notice) {
             warn!(wills, "the agent's lease has ended: routes that nobody vouches for fall to unsure");
         }
         Notice::WillsTold(wills, refused) => info!(wills, refused, "the last wills are carried out"),
+        Notice::RibEnded(lines) => {
+            info!(
+                lines,
+                "no agent says what became of routes that neighbors keep: they are told that they have heard everything"
+            );
+        }
         Notice::ExabgpSilent => debug!("ExaBGP owes an answer; the last wills are told again"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod anything;
 mod demotion;
+mod ends;
 mod silence;
 
 use std::time::Duration;
@@ -210,6 +211,8 @@ fn heartbeats_hold_the_wills_back_and_silence_carries_them_out_behind_a_fence() 
     assert_eq!(bench.at_exabgp(), [will(1)]);
     bench.says("done\n");
     assert_eq!(bench.notices.last(), Some(&Notice::WillsTold(1, 0)));
+    assert_eq!(bench.at_exabgp(), ["show neighbor configuration"], "a neighbor is up");
+    bench.says("neighbor 10.255.0.2 {\n}\n\ndone\n");
     assert_eq!(bench.relay.deadline(), None, "told once");
     bench.greet();
     let held = |number, willed| Held { prefix: prefix(number), rung: Some(1), willed };

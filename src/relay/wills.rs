@@ -1,15 +1,17 @@
-//! Carrying out what the agent left to be done, demotions and last wills, while none is there. Pure.
+//! Carrying out what the agent left to be done, demotions and last wills, while none is there; and ending neighbors' RIBs. Pure.
 //!
 //! First a fence, `show neighbor summary`, which ExaBGP answers after everything that the agent had asked: commands
 //! for one prefix that meet in one of ExaBGP's batches may end in the wrong order. Then the lines, in chunks that
 //! are acknowledged before the next one goes out, so that a returning agent never waits long. What is outstanding
-//! when it returns is dropped by the fence that its session begins with.
+//! when it returns is dropped by the fence that its session begins with. Behind the last wills nobody will announce anything
+//! more: neighbors that are owed End-of-RIB are sent it, by what ExaBGP's configuration says of each.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::ends::Ends;
 use super::ledger::{Change, Ledger, Stage};
-use crate::exabgp::Reply;
+use crate::exabgp::{Reading, Reply, Told};
 use crate::route::Prefix;
 
 /// The most lines that are not acknowledged, but for a will of more lines.
@@ -37,6 +39,10 @@ enum Phase {
     Fencing { header: bool, since: Instant },
     /// Lines are out, here by the prefixes that they are about.
     Telling { lines: VecDeque<Prefix>, since: Instant },
+    /// The neighbors' configuration is asked for.
+    Configuring { reading: Reading, since: Instant },
+    /// So many End-of-RIB lines are out.
+    Ending { lines: usize, since: Instant },
 }
 
 /// What follows from an answer.
@@ -48,6 +54,8 @@ pub(super) struct Next {
     pub(super) done: Option<Change>,
     /// All are: of which stage, how many, and how many lines ExaBGP refused.
     pub(super) finished: Option<(Stage, usize, usize)>,
+    /// So many End-of-RIB lines are written.
+    pub(super) ends: usize,
 }
 
 impl Wills {
@@ -59,7 +67,10 @@ impl Wills {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Idle => None,
-            Phase::Fencing { since, .. } | Phase::Telling { since, .. } => Some(*since + PATIENCE),
+            Phase::Fencing { since, .. }
+            | Phase::Telling { since, .. }
+            | Phase::Configuring { since, .. }
+            | Phase::Ending { since, .. } => Some(*since + PATIENCE),
         }
     }
 
@@ -79,7 +90,10 @@ impl Wills {
     pub(super) fn wait(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Idle => {}
-            Phase::Fencing { since, .. } | Phase::Telling { since, .. } => *since = now,
+            Phase::Fencing { since, .. }
+            | Phase::Telling { since, .. }
+            | Phase::Configuring { since, .. }
+            | Phase::Ending { since, .. } => *since = now,
         }
     }
 
@@ -89,11 +103,23 @@ impl Wills {
     }
 
     /// Takes a line of ExaBGP's.
-    pub(super) fn answer(&mut self, reply: &Reply, ledger: &mut Ledger, now: Instant) -> Next {
+    pub(super) fn answer(
+        &mut self,
+        reply: &Reply,
+        ledger: &mut Ledger,
+        ends: &mut Ends,
+        now: Instant,
+    ) -> Next {
         let mut next = Next::default();
         match (&mut self.phase, reply) {
             (Phase::Fencing { header, .. }, Reply::SummaryHeader) => *header = true,
-            (Phase::Fencing { header: true, .. }, Reply::Done) => self.tell(ledger, now, &mut next),
+            (Phase::Fencing { header: true, .. }, Reply::SummaryRow(address, state)) => {
+                ends.heard(Told { address: *address, numbers: None, state: *state });
+            }
+            (Phase::Fencing { header: true, .. }, Reply::Done) => {
+                ends.listed();
+                self.tell(ledger, ends, now, &mut next);
+            }
             (Phase::Telling { lines, since }, Reply::Done | Reply::Error) => {
                 *since = now;
                 self.refused += usize::from(*reply == Reply::Error);
@@ -107,16 +133,50 @@ impl Wills {
                     }
                 }
                 if lines.is_empty() {
-                    self.tell(ledger, now, &mut next);
+                    self.tell(ledger, ends, now, &mut next);
                 }
             }
-            (Phase::Idle | Phase::Fencing { .. } | Phase::Telling { .. }, _) => {}
+            (Phase::Configuring { reading, since }, Reply::Configuration(line)) => {
+                *since = now;
+                reading.take(line.clone());
+            }
+            (Phase::Configuring { reading, .. }, Reply::Done) => {
+                let neighbors = reading.end().unwrap_or_default();
+                let owed = ends.take();
+                let owed = owed.iter().filter_map(|address| Some((*address, neighbors.get(address)?)));
+                for line in owed.flat_map(|(address, neighbor)| neighbor.ends_of_rib(address)) {
+                    next.write.push_str(&line);
+                    next.write.push('\n');
+                    next.ends += 1;
+                }
+                if next.ends > 0 {
+                    self.phase = Phase::Ending { lines: next.ends, since: now };
+                } else {
+                    self.stop();
+                }
+            }
+            // A neighbor that has just gone down is owed another one when it comes up.
+            (Phase::Ending { lines, since }, Reply::Done | Reply::Error) => {
+                *since = now;
+                *lines = lines.saturating_sub(1);
+                if *lines == 0 {
+                    self.stop();
+                }
+            }
+            (
+                Phase::Idle
+                | Phase::Fencing { .. }
+                | Phase::Telling { .. }
+                | Phase::Configuring { .. }
+                | Phase::Ending { .. },
+                _,
+            ) => {}
         }
         next
     }
 
     /// The next chunk, if one is left.
-    fn tell(&mut self, ledger: &Ledger, now: Instant, next: &mut Next) {
+    fn tell(&mut self, ledger: &Ledger, ends: &Ends, now: Instant, next: &mut Next) {
         let Some(stage) = self.stage else { return };
         let mut lines = VecDeque::new();
         for (prefix, will) in ledger.lines(stage) {
@@ -129,11 +189,16 @@ impl Wills {
                 lines.push_back(prefix);
             }
         }
-        if lines.is_empty() {
-            next.finished = Some((stage, self.told, self.refused));
-            self.stop();
-        } else {
+        if !lines.is_empty() {
             self.phase = Phase::Telling { lines, since: now };
+            return;
+        }
+        next.finished = Some((stage, self.told, self.refused));
+        if stage == Stage::LeaseEnded && ends.are_due() {
+            next.write.push_str("show neighbor configuration\n");
+            self.phase = Phase::Configuring { reading: Reading::default(), since: now };
+        } else {
+            self.stop();
         }
     }
 }

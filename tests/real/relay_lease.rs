@@ -19,6 +19,7 @@ on_each_exabgp! {
     a_vm_that_has_just_arrived_is_lowered_while_its_agent_hangs_long_before_its_lease_ends,
     a_relay_that_was_respawned_still_knows_the_last_wills,
     a_vm_that_left_while_the_lease_ran_out_is_withdrawn_by_the_next_agent,
+    a_route_that_no_will_was_left_for_is_gone_when_the_lease_has_ended,
     a_living_agent_keeps_its_lease,
     exabgp_is_drained_while_an_agent_reads_nothing,
 }
@@ -143,6 +144,36 @@ fn a_vm_that_left_while_the_lease_ran_out_is_withdrawn_by_the_next_agent(version
     lab.another_reconcile_sends_nothing();
 }
 
+/// As of a host that has crashed: the switch keeps what it was told over the graceful restart, the ledger went with the host's
+/// memory, and the agent that comes does not stay.
+fn a_route_that_no_will_was_left_for_is_gone_when_the_lease_has_ended(version: Version) {
+    let mut lab = start(version);
+    let (mark, before) = (lab.bird.mark(), lab.bird.up_since().expect("the session is up"));
+    lab.agent().kill();
+    lab.exabgp.kill();
+    fs::remove_file(lab.dir().join("relay/ledger")).expect("the relay has kept one");
+    fs::remove_file(lab.socket()).expect("the killed agent left its socket");
+    let listener = UnixListener::bind(lab.socket()).expect("the place is free");
+    listener.set_nonblocking(true).expect("it is a socket");
+    lab.exabgp.restart();
+    let agent = Played::accept_for(&listener, Duration::from_secs(4));
+    wait::until("there is another session", || match lab.bird.up_since()? {
+        since if since == before => Err(format!("{since:?}")),
+        _ => Ok(()),
+    });
+    let kept: Vec<Wanted> = web(ACTIVE).into_iter().chain(db(STANDBY)).collect();
+    assert_eq!(
+        lab.switch_has(&kept.iter().collect::<Vec<_>>()),
+        Ok(()),
+        "an agent may come and say otherwise"
+    );
+    drop((agent, listener));
+    at_the_switch(&lab, []);
+    assert_eq!(lab.bird.removed_since(mark), prefixes(&kept));
+    lab.agent().restart();
+    lab.agrees_on([&web(ACTIVE)[..], &db(STANDBY)]);
+}
+
 fn a_living_agent_keeps_its_lease(version: Version) {
     let lab = start(version);
     let mark = lab.bird.mark();
@@ -165,6 +196,10 @@ struct Played {
 
 impl Played {
     fn accept(listener: &UnixListener) -> Self {
+        Self::accept_for(listener, Duration::from_secs(3_600))
+    }
+
+    fn accept_for(listener: &UnixListener, lease: Duration) -> Self {
         let stream = wait::until("the relay connects", || {
             listener.accept().map(|(stream, _)| stream).map_err(|error| error.to_string())
         });
@@ -172,7 +207,7 @@ impl Played {
         stream.set_read_timeout(Some(Duration::from_secs(40))).expect("it is a socket");
         let lines = BufReader::new(stream.try_clone().expect("a file descriptor is left"));
         let mut played = Self { stream, lines };
-        played.send(r#"{"welcome":{"protocol":1,"lease_ms":3600000}}"#);
+        played.send(&format!(r#"{{"welcome":{{"protocol":1,"lease_ms":{}}}}}"#, lease.as_millis()));
         assert!(played.line().starts_with(r#"{"hello":{"protocol":1,"#));
         played
     }
