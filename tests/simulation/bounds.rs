@@ -106,7 +106,7 @@ impl Fleet {
             // Its ExaBGP is away, and nobody can lower what the switch keeps for it, for the restart time.
             fault + cut + fast
         } else if one.well_from + lower > fault {
-            fault + lower + fast
+            fault + lower + self.lingers(other, fault) + fast
         } else {
             return None;
         };
@@ -123,12 +123,16 @@ impl Fleet {
         let hung = |part: Part| one.hung_until[part as usize] > since;
         // The lease counts from when the agent last knew: with a libvirtd that hangs, two lists are missed before.
         let unaware = if hung(Part::Libvirtd) { 2 * RESYNC } else { 0 };
-        // The relay that is to lower it hangs just then, until its watchdog ends it; or it is the next one that will.
-        let late = if hung(Part::Relay) { RELAY_HANGS + SECOND } else { 0 };
         // Just then nothing comes through to the switch, or it keeps what it had over a restart.
         let kept = prefixes.iter().any(|prefix| self.fabric.is_stale(host, *prefix));
         let away = one.reached_from > since || hung(Part::Exabgp) || !one.session_up || kept;
-        since + lease + unaware + late + if away { cut } else { 0 } + fast
+        since + lease + unaware + self.lingers(host, since) + if away { cut } else { 0 } + fast
+    }
+
+    /// How much later it is where the relay that is to lower a route, or to pass on that it was lowered, hangs just then: until
+    /// its watchdog ends it, and it is the next one that will.
+    fn lingers(&self, host: usize, since: Time) -> Time {
+        if self.hosts[host].hung_until[Part::Relay as usize] > since { RELAY_HANGS + SECOND } else { 0 }
     }
 
     /// Whether two hosts have the same rung for one of these prefixes.
