@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use crate::route::{Attributes, NextHop, Prefix, Route, Routes, Rung};
 use entry::{Entry, Held};
 use queue::Queue;
-use sessions::Sessions;
+use sessions::{Sessions, Withdrawn};
 use window::Window;
 
 pub use hold::Hold;
@@ -97,6 +97,8 @@ pub struct Plan {
     was_ready: bool,
     /// Prefixes of which nothing is wanted, held, or on its way out any more.
     done: Vec<Prefix>,
+    /// Prefixes that were found to be announced once more.
+    again: Vec<Prefix>,
     /// How long after its acknowledgement a withdraw is repeated; `None`: never (nothing is behind the pipe).
     repeat: Option<Duration>,
 }
@@ -114,6 +116,7 @@ impl Plan {
             ready: false,
             was_ready: false,
             done: Vec::new(),
+            again: Vec::new(),
             repeat,
         }
     }
@@ -144,22 +147,26 @@ impl Plan {
             entry.open = None;
             entry.failure = None;
             entry.not_before = None;
-            entry.nudge = false;
-            entry.repeat_at = None;
             entry.confirmed_at = None;
             // What is not shown may still be on its way to a peer: a withdraw that was open is sent again.
-            let was_unknown = entry.held == Held::Unknown;
+            let in_doubt = entry.held == Held::Unknown;
             entry.held = match table.remove(prefix) {
                 Some(found) => {
-                    if takes_over || was_unknown {
+                    if takes_over || in_doubt {
                         // What it took the place of, and when, nobody knows.
-                        entry.replaced_at = Some(now);
+                        (entry.told_at, entry.replaced) = (Some(now), Some(now));
                     }
                     Held::Found(found)
                 }
                 None if entry.desired.is_none() => Held::Unknown,
                 None => Held::Nothing,
             };
+            // What was to be announced once more is, for it was not the table that was wrong.
+            let nudges = std::mem::take(&mut entry.nudge);
+            let met = in_doubt && !takes_over && self.sessions.is_one_opening(now);
+            let repeats = nudges || met || entry.repeat_at.is_some();
+            entry.repeat_at = self.repeat.filter(|_| repeats).map(|wait| self.sessions.repeat_at(now, wait));
+            self.later.extend(entry.repeat_at.map(|at| (at, *prefix)));
         }
         for (prefix, found) in table {
             self.entries.insert(prefix, Entry::holding(Held::Found(found)));
@@ -167,8 +174,8 @@ impl Plan {
         for (prefix, rung) in ledger {
             let entry = self.entries.entry(*prefix).or_insert_with(|| Entry::holding(Held::Unknown));
             if takes_over && rung.is_none() {
-                // Another agent has withdrawn it just now.
-                entry.replaced_at = Some(now);
+                // Another agent has withdrawn it, and nobody knows when.
+                entry.told_at = Some(now);
             }
         }
         let prefixes: Vec<Prefix> = self.entries.keys().copied().collect();
@@ -225,15 +232,13 @@ impl Plan {
             (Outcome::Acknowledged, Step::Announce(route)) => {
                 entry.failure = None;
                 entry.withdrawn_once = false;
-                let withdrawn = self.sessions.announced(prefix);
-                let replaces = withdrawn || entry.held != Held::Nothing || entry.replaced_at.is_some();
+                let withdrawn_at = self.sessions.announced(prefix);
                 let nudged = std::mem::take(&mut entry.nudge)
                     && entry.desired.as_ref().is_some_and(|desired| desired.nudged() == route);
                 entry.held = Held::Route(route);
                 entry.repeat_at = None;
-                if replaces {
-                    entry.replaced_at = Some(now);
-                }
+                entry.replaced = withdrawn_at.max(entry.told_at.replace(now));
+                let met = entry.replaced.is_some() && self.sessions.is_one_opening(now);
                 match self.repeat {
                     // The route itself must not meet it in one of ExaBGP's batches.
                     Some(wait) if nudged => {
@@ -242,8 +247,11 @@ impl Plan {
                         self.later.insert((at, prefix));
                     }
                     Some(wait) => {
-                        if replaces && self.sessions.is_one_opening(now) {
-                            self.repeat_announce(prefix, self.sessions.repeat_at(now, wait));
+                        if met {
+                            let at = self.sessions.repeat_at(now, wait);
+                            entry.repeat_at = Some(at);
+                            self.later.insert((at, prefix));
+                            self.again.push(prefix);
                         }
                         self.enqueue(prefix);
                     }
@@ -293,6 +301,12 @@ impl Plan {
         std::mem::take(&mut self.done)
     }
 
+    /// The prefixes of which it was found since the last call that they are to be announced once more, for a session that came
+    /// up.
+    pub fn take_again(&mut self) -> Vec<Prefix> {
+        std::mem::take(&mut self.again)
+    }
+
     /// The wanted routes that are acknowledged.
     pub fn announced(&self) -> impl Iterator<Item = &Route> + '_ {
         self.entries.values().filter_map(Entry::announced)
@@ -316,6 +330,8 @@ impl Plan {
         entry.failure = None;
         entry.not_before = None;
         entry.withdrawn_once = false;
+        // Another route is not suppressed.
+        entry.nudge = false;
         self.push(prefix);
     }
 
@@ -356,7 +372,7 @@ impl Plan {
             self.later.pop_first();
             let Some(entry) = self.entries.get_mut(&prefix) else { continue };
             let waited = entry.not_before.take_if(|time| *time <= now).is_some();
-            let repeats = entry.repeat_at.take_if(|time| *time <= now).is_some() && entry.is_told();
+            let repeats = entry.repeat_at.take_if(|time| *time <= now).is_some() && entry.is_at_rest();
             if repeats {
                 // The same again would be suppressed.
                 entry.nudge = true;
@@ -370,7 +386,9 @@ impl Plan {
     /// A withdraw was acknowledged: it is repeated, or the prefix is done with.
     fn withdrawn(&mut self, prefix: Prefix, last: Option<Route>, now: Instant) {
         let Some(entry) = self.entries.get_mut(&prefix) else { return };
-        self.sessions.withdrawn(prefix, last, now);
+        let found = entry.found.clone();
+        entry.told_at = Some(now);
+        self.sessions.withdrawn(prefix, Withdrawn { at: now, last, found });
         // Not even a repeat counts in a session's first batch, which has no withdraws.
         let counts = entry.withdrawn_once && !self.sessions.is_one_opening(now);
         match self.repeat {

@@ -102,9 +102,17 @@ impl Agent {
         vms.flat_map(|vm| vm.service_ips.iter().copied()).collect()
     }
 
+    /// Says which routes are to be announced once more.
+    pub(super) fn note_again(&mut self) {
+        for prefix in self.plan.take_again() {
+            debug!(%prefix, "a session came up: to be announced once more");
+        }
+    }
+
     /// Sends the steps that may go out now.
     pub(super) fn send(&mut self) {
         let steps = self.plan.next(self.clock.now());
+        self.note_again();
         let done = self.plan.take_done();
         if !done.is_empty() && self.config.exabgp.transport == Transport::Relay {
             self.order(Order::Forget(done));

@@ -33,6 +33,13 @@ impl Lists {
     }
 }
 
+/// A session has come up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CameUp {
+    /// Since when its neighbor was away; `None` where nothing was known of it.
+    pub(super) away_since: Option<Instant>,
+}
+
 /// What is known of libvirt and ExaBGP as services.
 #[derive(Debug)]
 pub(super) struct Health {
@@ -95,16 +102,16 @@ impl Health {
         last.is_some_and(|last| (last.state, last.asn) == (neighbor.state, neighbor.asn))
     }
 
-    /// Takes in a neighbor's state; says whether its session has just come up.
-    pub(super) fn neighbor(&mut self, neighbor: Neighbor, clock: &Clock) -> bool {
+    /// Takes in a neighbor's state; says if its session has just come up.
+    pub(super) fn neighbor(&mut self, neighbor: Neighbor, clock: &Clock) -> Option<CameUp> {
         let up = neighbor.state == NeighborState::Up;
         if up {
             self.owed.insert(neighbor.address);
-            self.away.remove(&neighbor.address);
         } else {
             self.owed.remove(&neighbor.address);
             self.away.entry(neighbor.address).or_insert(neighbor.at);
         }
+        let away_since = if up { self.away.remove(&neighbor.address) } else { None };
         let last = self.neighbors.insert(neighbor.address, neighbor);
         self.exabgp.neighbors = self
             .neighbors
@@ -116,7 +123,8 @@ impl Health {
                 since: clock.stamp(neighbor.at),
             })
             .collect();
-        up && last.is_none_or(|last| last.state != NeighborState::Up)
+        let came_up = up && last.is_none_or(|last| last.state != NeighborState::Up);
+        came_up.then_some(CameUp { away_since })
     }
 
     /// Since when a neighbor is away, of several the one that is longest.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
+use super::health::CameUp;
 use super::history::Fact;
 use super::{Agent, Command, DecidedBy, Origin, STOP};
 use crate::config::OnStop;
@@ -136,10 +137,7 @@ impl Agent {
                 self.want(&effects);
                 self.plan.ready(table, &ledger, at);
                 self.health.owe_all();
-                let prefixes: Vec<Prefix> = self.plan.prefixes().collect();
-                for prefix in prefixes {
-                    self.publisher.stale_prefix(prefix);
-                }
+                self.publish_all_prefixes();
                 // What is found as wanted needs no step by which anyone would learn of it.
                 self.order(Order::Keep(self.plan.announced().cloned().collect()));
                 self.apply(effects, None);
@@ -183,8 +181,11 @@ impl Agent {
                     let (address, asn, state) = (neighbor.address, neighbor.asn, neighbor.state);
                     self.history.happened(What::Neighbor { address, asn, state }, neighbor.at);
                 }
-                if self.health.neighbor(neighbor, &self.clock) {
-                    self.plan.session_up(self.clock.now());
+                if let Some(CameUp { away_since }) = self.health.neighbor(neighbor, &self.clock) {
+                    self.plan.session_up(self.clock.now(), away_since);
+                    self.note_again();
+                    // Some are on their way out once more.
+                    self.publish_all_prefixes();
                 }
                 self.plan.away_since(self.health.away_since());
                 self.end_of_rib();
@@ -196,6 +197,12 @@ impl Agent {
             }
             exabgp::Report::Wire(report) => self.wire(report),
             exabgp::Report::Gone { reason } => self.gone = Some(reason),
+        }
+    }
+
+    fn publish_all_prefixes(&mut self) {
+        for prefix in self.plan.prefixes() {
+            self.publisher.stale_prefix(prefix);
         }
     }
 

@@ -53,8 +53,10 @@ pub(super) struct Entry {
     pub(super) nudge: bool,
     /// What was sent last had no effect: until the route is announced, it is urgent.
     pub(super) repairs: bool,
-    /// When what was acknowledged last took the place of something else, as far as is known.
-    pub(super) replaced_at: Option<Instant>,
+    /// When what is held was told, or may have been at the latest.
+    pub(super) told_at: Option<Instant>,
+    /// When that had been told of which it took the place.
+    pub(super) replaced: Option<Instant>,
     /// What is announced is to be announced once more then, unless it is another by that time.
     pub(super) repeat_at: Option<Instant>,
     /// Whether it may be announced where it is not.
@@ -62,7 +64,7 @@ pub(super) struct Entry {
     /// When the neighbors were seen to be told what was acknowledged last.
     pub(super) confirmed_at: Option<Instant>,
     /// The route as it was found in ExaBGP's table before it was withdrawn.
-    found: Option<FoundRoute>,
+    pub(super) found: Option<FoundRoute>,
 }
 
 impl Entry {
@@ -79,7 +81,8 @@ impl Entry {
             last: None,
             nudge: false,
             repairs: false,
-            replaced_at: None,
+            told_at: None,
+            replaced: None,
             repeat_at: None,
             hold: Hold::Free,
             confirmed_at: None,
@@ -141,16 +144,14 @@ impl Entry {
     }
 
     /// Whether what is wanted is announced, and no step is on its way.
-    pub(super) fn is_told(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         self.open.is_none() && self.desired.as_ref().is_some_and(|route| self.held.is(route))
     }
 
     pub(super) fn is_unsettled(&self) -> bool {
         match (&self.desired, &self.held) {
             (Some(_), held) if self.hold == Hold::Stuck && held.is_nothing() => false,
-            // It stands, but for a MED that differs by one for a moment.
-            (Some(route), Held::Route(held)) if *held == route.nudged() => false,
-            (Some(route), held) => !held.is(route),
+            (Some(route), held) => !held.stands_for(route),
             (None, Held::Nothing) => false,
             (None, Held::Unknown) => !self.withdrawn_once,
             (None, Held::Route(_) | Held::Found(_)) => true,
@@ -168,10 +169,17 @@ impl Entry {
         }
     }
 
+    /// Whether the route is announced, also while it is announced once more.
+    fn stands(&self, route: &Route) -> bool {
+        let same =
+            |step: &Step| matches!(step, Step::Announce(open) if open == route || *open == route.nudged());
+        self.held.stands_for(route) && self.open.as_ref().is_none_or(same)
+    }
+
     pub(super) fn progress(&self) -> Progress<'_> {
         match (&self.desired, &self.failure) {
             (Some(route), Some(failure)) => Progress::Failed(route, &failure.reason),
-            (Some(route), None) if self.is_told() => Progress::Announced(route),
+            (Some(route), None) if self.stands(route) => Progress::Announced(route),
             (Some(route), None) => Progress::Pending(route),
             (None, failure) => {
                 let failure = failure.as_ref().map(|failure| failure.reason.as_str());
@@ -207,6 +215,11 @@ impl Held {
                 found.next_hop == route.next_hop && attributes == *route.attributes
             }
         }
+    }
+
+    /// Whether it is this route, but for a MED that differs by one for a moment.
+    fn stands_for(&self, route: &Route) -> bool {
+        self.is(route) || matches!(self, Self::Route(held) if *held == route.nudged())
     }
 
     /// Whether no route of ours is there for all that is known: also where a withdraw was acknowledged and is repeated.

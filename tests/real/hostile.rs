@@ -74,12 +74,12 @@ fn the_text_of_a_neighbor_is_no_answer_of_exabgp(version: Version) {
     }
     lab.agrees_on([&web(ACTIVE)[..]]);
     lab.neighbor_is(&network, "up");
-    drop((peer, listener));
-    lab.neighbor_is(&network, "down");
     let log = lab.agents_log();
     assert!(!log.contains("9.9.9") && !log.contains("not understood"), "{log}");
     assert_eq!(lab.doubts(), doubts, "an answer was taken for ExaBGP's");
     lab.another_reconcile_sends_nothing();
+    drop((peer, listener));
+    lab.neighbor_is(&network, "down");
 }
 
 fn what_a_neighbor_announces_moves_no_route(version: Version) {

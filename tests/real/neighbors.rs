@@ -93,6 +93,11 @@ fn each_kind_of_switch_gets_the_attributes_that_count_there(version: Version) {
     has(&lab.bird, &left(external_has));
     internal.restart();
     has(&internal, &left(internal_has));
+    wait::until("roamd has heard that both are up", || {
+        let status = lab.rest.json("/api/v1/status")?;
+        let mut neighbors = status["exabgp"]["neighbors"].as_array().into_iter().flatten();
+        if neighbors.all(|neighbor| neighbor["state"] == "up") { Ok(()) } else { Err(status.to_string()) }
+    });
     lab.agrees_on([&web(ACTIVE)[..], &mail(STANDBY)]);
     lab.another_reconcile_sends_nothing();
 }

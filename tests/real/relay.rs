@@ -29,12 +29,16 @@ pub(crate) const RELAY: &str = "{transport: relay, socket: 'SOCKET'}";
 impl Lab {
     /// A successor of the agent sends nothing: what stands is what is wanted.
     pub(crate) fn another_reconcile_sends_nothing(&mut self) {
-        // It would else do it in the other's place, as it should. After a session has come up there is one more repeat.
+        // It would else do it in the other's place, as it should. After each session has come up there is one more repeat.
         wait::until("every withdraw was repeated", || {
-            let leaving = self.rest.json("/api/v1/status")?["counts"]["routes"]["withdrawing"].clone();
-            match not_withdrawn_twice(&self.agents_log())[..] {
-                [] if leaving == 0 => Ok(()),
-                ref left => Err(format!("{left:?}, {leaving} on their way out")),
+            let status = self.rest.json("/api/v1/status")?;
+            let leaving = &status["counts"]["routes"]["withdrawing"];
+            let log = self.agents_log();
+            let left = not_told_twice(&log);
+            if left.is_empty() && leaving == 0 {
+                Ok(())
+            } else {
+                Err(format!("{left:?}, {leaving} on their way out"))
             }
         });
         let mark = self.bird.mark();
@@ -100,26 +104,38 @@ impl Lab {
     }
 }
 
-/// The prefixes whose withdraw the last agent of a log has not repeated yet, as it does with each (`REPEAT` in `src/agent.rs`), or
-/// ExaBGP not acknowledged.
-fn not_withdrawn_twice(log: &str) -> Vec<&str> {
+/// The prefixes that the last agent of a log has still to tell once more, or ExaBGP to acknowledge: each withdraw (`REPEAT` in
+/// `src/agent.rs`), and routes that are to be announced twice more, with another MED and without, for a session that came up.
+fn not_told_twice(log: &str) -> Vec<&str> {
     let start = log.rfind("INFO roamd starts").expect("it tells of its start");
     // How often each was told, and whether the last time is open: one before it may have been put in doubt.
     let mut withdrawn = BTreeMap::<&str, (u32, bool)>::new();
+    let mut announced = BTreeMap::<&str, (u32, bool)>::new();
     for line in log[start..].lines() {
         let of = |name| line.split_once(name).and_then(|(_, rest)| rest.split([' ', ',']).next());
         if let Some(prefix) = of("DEBUG withdraw prefix=") {
+            announced.remove(prefix);
             let (told, open) = withdrawn.entry(prefix).or_default();
             (*told, *open) = (*told + 1, true);
+        } else if let Some(prefix) = of("to be announced once more prefix=") {
+            announced.insert(prefix, (0, false));
+        } else if line.contains("INFO ExaBGP answers") && line.ends_with("routes_found=0") {
+            // That is a new one, to which nothing was told before.
+            announced.clear();
         } else if let Some(prefix) = of("DEBUG announce prefix=") {
             withdrawn.remove(prefix);
-        } else if let Some((_, open)) =
-            of("DEBUG ExaBGP report=Settled { prefix: ").and_then(|prefix| withdrawn.get_mut(prefix))
-        {
-            *open = false;
+            if let Some((told, open)) = announced.get_mut(prefix) {
+                (*told, *open) = (*told + 1, true);
+            }
+        } else if let Some(prefix) = of("DEBUG ExaBGP report=Settled { prefix: ") {
+            for (_, open) in
+                [&mut withdrawn, &mut announced].into_iter().filter_map(|told| told.get_mut(prefix))
+            {
+                *open = false;
+            }
         }
     }
-    let left = withdrawn.into_iter().filter(|(_, (told, open))| *told < 2 || *open);
+    let left = withdrawn.into_iter().chain(announced).filter(|(_, (told, open))| *told < 2 || *open);
     left.map(|(prefix, _)| prefix).collect()
 }
 

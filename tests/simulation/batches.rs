@@ -32,6 +32,8 @@ enum Happening {
     Succeed,
     /// ExaBGP is started anew.
     Restart,
+    /// The agent has lost count of what was acknowledged, and reads the table.
+    Doubt,
 }
 
 fn prefix(number: u8) -> Prefix {
@@ -129,9 +131,24 @@ impl World {
             }
         }
         let answers = std::mem::take(&mut self.exabgp.replies).lines().filter(|line| *line == "done").count();
-        for prefix in self.open.drain(..answers) {
+        for prefix in self.open.drain(..answers.min(self.open.len())) {
             self.plan.settled(prefix, Outcome::Acknowledged, self.now);
         }
+    }
+
+    /// What ExaBGP shows.
+    fn table(&self) -> Vec<FoundRoute> {
+        let found = |(prefix, told): (&String, &Told)| {
+            let route = &self.told[&(prefix.clone(), told.med())];
+            FoundRoute {
+                prefix: route.prefix,
+                rung: route.rung,
+                next_hop: route.next_hop,
+                attributes: (*route.attributes).clone(),
+                prepended: true,
+            }
+        };
+        self.exabgp.rib.iter().map(found).collect()
     }
 
     fn end_session(&mut self) {
@@ -158,7 +175,7 @@ impl World {
             Happening::Down => self.end_session(),
             Happening::Up(opening) if !self.exabgp.up => {
                 self.exabgp.session_up(opening);
-                self.plan.session_up(self.now);
+                self.plan.session_up(self.now, self.away_since);
                 self.away_since = None;
                 self.plan.away_since(None);
             }
@@ -170,21 +187,10 @@ impl World {
                     self.turn();
                 }
                 self.open.clear();
-                let table = self.exabgp.rib.iter().map(|(prefix, told)| {
-                    let route = &self.told[&(prefix.clone(), told.med())];
-                    FoundRoute {
-                        prefix: route.prefix,
-                        rung: route.rung,
-                        next_hop: route.next_hop,
-                        attributes: (*route.attributes).clone(),
-                        prepended: true,
-                    }
-                });
-                let table = table.collect();
                 self.plan = Plan::new(Some(REPEAT));
                 let wanted: Vec<Route> = self.wanted.values().cloned().collect();
                 self.plan.want([], wanted);
-                self.plan.ready(table, &self.ledger, self.now);
+                self.plan.ready(self.table(), &self.ledger, self.now);
                 self.away_since = Some(self.now);
                 self.plan.away_since(self.away_since);
             }
@@ -195,6 +201,14 @@ impl World {
                 self.plan.in_doubt();
                 self.plan.new_exabgp();
                 self.plan.ready(Vec::new(), &self.ledger, self.now);
+            }
+            Happening::Doubt => {
+                let open = std::mem::take(&mut self.open);
+                if !open.is_empty() {
+                    self.turn();
+                }
+                self.plan.in_doubt();
+                self.plan.ready(self.table(), &self.ledger, self.now);
             }
             Happening::Up(_) | Happening::Pass(_) | Happening::Succeed => {}
         }
@@ -225,6 +239,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (0..1_000_u16).prop_map(Happening::Pass),
         1 => Just(Happening::Succeed),
         1 => Just(Happening::Restart),
+        1 => Just(Happening::Doubt),
     ]
 }
 

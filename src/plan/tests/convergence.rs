@@ -96,7 +96,7 @@ impl World {
                 self.plan.in_doubt();
                 self.read_table();
             }
-            Happening::SessionUp => self.plan.session_up(self.now),
+            Happening::SessionUp => self.plan.session_up(self.now, None),
             Happening::Pass(millis) => self.now += Duration::from_millis(millis.into()),
         }
     }

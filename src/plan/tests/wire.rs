@@ -22,7 +22,7 @@ fn a_withdraw_that_the_wire_has_shown_is_not_repeated() {
     assert_eq!(acknowledge(&mut plan, later(now, 600)), []);
     assert_eq!(plan.prefixes().count(), 0);
     // A neighbor that was down then may have been told the route in its first batch.
-    plan.session_up(later(now, 1_000));
+    plan.session_up(later(now, 1_000), None);
     assert_eq!(acknowledge(&mut plan, later(now, 1_600)), [withdraw(1, Some(Rung::Active))]);
 }
 
