@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::{Config, Transport};
 use crate::exabgp::{self, Order};
@@ -305,6 +305,7 @@ impl Agent {
     fn beat(&mut self) {
         let now = self.clock.now();
         if self.heartbeat.is_late(now) {
+            debug!("roamd stood still: libvirt is asked about each VM that ends in the next seconds");
             self.mobility.woke(now);
         }
         if let Some(stood) = self.heartbeat.stood_still(now) {
@@ -330,7 +331,7 @@ impl Agent {
     /// routes at its switch until then, and must not lose those of VMs that were not listed yet; but not for longer than
     /// libvirt's lease, for some of them may be false.
     fn end_of_rib(&mut self) {
-        let knows = self.mobility.is_listed() || self.mobility.is_lapsed();
+        let knows = self.mobility.is_listed() || self.mobility.is_lease_over(self.clock.now());
         if self.health.owes() && knows && self.plan.is_settled() {
             let owed = self.health.take_owed();
             self.order(Order::EndOfRib(owed));

@@ -3,8 +3,8 @@
 //! Called by `agent` through [`spawn`] and two channels. In reading order: `command` (steps to text), `reply` with `row`
 //! and `update` (text to replies), `configured` and `neighborhood` (who is to hear what), `table` (what ExaBGP holds of
 //! ours) and `wire` (what the neighbors were told of it) are pure; `session` is the pure state machine that matches
-//! acknowledgements by their position, finds missing ones by time-out, fences and reads the table; `drive` ties a session to a reader and
-//! a writer thread; `child`, `print` and `relay` are the transports. No policy: which route is wanted is not known
+//! acknowledgements by their position, finds missing ones by time-out, fences and reads the table; `drive` ties a session
+//! to a reader and a writer thread; `child`, `print` and `relay` are the transports. No policy: which route is wanted is not known
 //! here. The measured rules that this module rests on are named beside the code that follows them.
 
 mod child;
@@ -43,7 +43,7 @@ use crate::route::{Asn, Mark, NextHop, Prefix, Route, Rung};
 
 #[cfg(test)]
 pub(crate) use command::{Audience, line};
-pub(crate) use configured::Reading;
+pub(crate) use configured::{Configured, Reading};
 pub use lines::Lines;
 pub use relay::{Conversation, welcome};
 pub use reply::{Reply, Told};

@@ -286,6 +286,11 @@ impl Mobility {
         [settling, self.watch.deadline()].into_iter().flatten().min()
     }
 
+    /// Whether libvirt has been silent for its lease at `now`, from when on what it told last is not relied on.
+    pub fn is_lease_over(&self, now: Instant) -> bool {
+        self.watch.is_lease_over(now)
+    }
+
     /// Whether libvirt has been listed in this agent's life.
     pub const fn is_listed(&self) -> bool {
         self.watch.is_listed()

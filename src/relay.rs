@@ -13,15 +13,15 @@
 //! its link is given up when it says nothing for some seconds, and one that is well greets again before anything moves.
 //!
 //! [`Relay`] is the pure part: what was read and the time in, bytes and [`Effects`] out. In reading order: `agent`
-//! (its link and what it says), `vigil` (whether it lives), `ledger` (what stands, as values and as a journal), `ends` (who
-//! is owed an end of RIB), `wills` (carrying them out), `journal` (the ledger's file), `watchdog` (should the relay hang itself) and `process` (pipes, socket
-//! and timer; the only part with a runtime).
+//! (its link and what it says), `vigil` (whether it lives), `ledger` (what stands, as values and as a journal), `end_of_rib`
+//! (to whom it is owed), `wills` (carrying them out), `journal` (the ledger's file), `watchdog` (should the relay hang
+//! itself) and `process` (pipes, socket and timer; the only part with a runtime).
 //!
 //! Memory is bounded whatever either side does: lines, states and both queues have limits, and an agent that does
 //! not read loses its link rather than holding up ExaBGP.
 
 mod agent;
-mod ends;
+mod end_of_rib;
 mod journal;
 mod ledger;
 mod process;
@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use crate::exabgp::{Lines, Reply};
 use crate::link::{self, Outbox, ToAgent};
-use ends::Ends;
+use end_of_rib::EndOfRib;
 use ledger::{Change, Stage};
 use vigil::Vigil;
 use wills::Wills;
@@ -64,7 +64,7 @@ pub struct Relay {
     /// The last state event of each neighbor, as ExaBGP wrote it.
     states: BTreeMap<IpAddr, String>,
     ledger: Ledger,
-    ends: Ends,
+    end_of_rib: EndOfRib,
     wills: Wills,
     vigil: Vigil,
     /// A moment, and what the machine's monotonic clock showed then.
@@ -151,7 +151,7 @@ impl Relay {
     /// Begins with what a predecessor left in the ledger, in this life of ExaBGP or in an earlier one.
     pub fn new(identity: Identity, ledger: Ledger, now: Instant) -> Self {
         let mut to_exabgp = Outbox::default();
-        // Ends what a predecessor left half-written.
+        // EndOfRib what a predecessor left half-written.
         to_exabgp.buffer().extend_from_slice(b"# roamd relay\n");
         Self {
             identity,
@@ -162,7 +162,7 @@ impl Relay {
             to_agent: Outbox::default(),
             states: BTreeMap::new(),
             ledger,
-            ends: Ends::default(),
+            end_of_rib: EndOfRib::default(),
             wills: Wills::default(),
             vigil: Vigil::new(now),
             clock: None,
@@ -235,7 +235,7 @@ impl Relay {
             (lease_ends_at, Due::Carrying(Stage::LeaseEnded), Stage::LeaseEnded),
         ];
         // Nothing is done where nothing would come of it.
-        let ends = |due| due == Due::Carrying(Stage::LeaseEnded) && self.ends.are_due();
+        let ends = |due| due == Due::Carrying(Stage::LeaseEnded) && self.end_of_rib.is_due();
         let due = due.into_iter().filter(|(_, due, stage)| self.ledger.due(*stage) > 0 || ends(*due));
         due.filter_map(|(at, due, _)| Some((at?, due))).min_by_key(|(at, _)| *at)
     }
@@ -293,7 +293,7 @@ impl Relay {
         let reply = line.map_or(Reply::Garbage, Reply::parse_all_but_updates);
         let text = line.map(String::from_utf8_lossy);
         if let Reply::State(told) = &reply {
-            self.ends.heard(*told);
+            self.end_of_rib.heard(*told);
         }
         if let (Reply::State(told), Some(text)) = (&reply, &text)
             && text.len() <= Self::MAX_STATE
@@ -314,7 +314,7 @@ impl Relay {
                 link::encode(&message, self.to_agent.buffer());
             }
             Link::None | Link::Silent | Link::Refused => {
-                let next = self.wills.answer(&reply, &mut self.ledger, &mut self.ends, now);
+                let next = self.wills.answer(&reply, &mut self.ledger, &mut self.end_of_rib, now);
                 self.to_exabgp.buffer().extend_from_slice(next.write.as_bytes());
                 if let Some(done) = next.done {
                     link::encode(&done, &mut self.effects.journal);

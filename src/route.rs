@@ -159,10 +159,15 @@ pub struct Route {
 }
 
 impl Route {
-    /// The route as it is to stand when nobody can tell any more whether its VM executes here.
-    pub fn last_will(&self) -> Option<Self> {
-        let attributes = self.unsure.clone()?;
-        Some(Self { rung: Rung::Unsure, attributes, unsure: None, settled: None, ..self.clone() })
+    /// The route as it is to stand when nobody can tell any more whether its VM executes here. One that stands no higher is to
+    /// stay: an ExaBGP that is new has not heard of it.
+    #[must_use]
+    pub fn last_will(&self) -> Self {
+        let (rung, attributes) = match &self.unsure {
+            Some(attributes) => (Rung::Unsure, Arc::clone(attributes)),
+            None => (self.rung, Arc::clone(&self.attributes)),
+        };
+        Self { rung, attributes, unsure: None, settled: None, ..self.clone() }
     }
 
     /// The route as it is to stand when nobody is there who would take it down at a switch-over: `arrived` would tie with

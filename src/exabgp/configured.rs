@@ -14,13 +14,28 @@ pub(crate) struct Configured {
     pub(super) ipv4: bool,
     pub(super) ipv6: bool,
     manual_eor: bool,
-    pub(super) processes: BTreeSet<String>,
+    processes: BTreeSet<String>,
 }
 
 impl Configured {
     /// The neighbor's AS and ours, where both are given.
     pub(super) fn numbers(&self) -> Option<(u32, u32)> {
         Some((self.asn?, self.local_asn?))
+    }
+
+    /// Those to which an API process may speak: ExaBGP lets each of them speak to all if no neighbor names one.
+    pub(crate) fn of_an_api(neighbors: &BTreeMap<IpAddr, Self>) -> impl Iterator<Item = (IpAddr, &Self)> {
+        let any_process = neighbors.values().any(|one| !one.processes.is_empty());
+        let of_an_api = move |one: &Self| !any_process || !one.processes.is_empty();
+        neighbors.iter().filter(move |(_, one)| of_an_api(one)).map(|(address, one)| (*address, one))
+    }
+
+    /// Whether ExaBGP gives some neighbors to other API processes, so that it can't be told for certain which are ours.
+    /// ExaBGP tells a process nowhere what it is called.
+    pub(crate) fn is_ambiguous(neighbors: &BTreeMap<IpAddr, Self>) -> bool {
+        let mut with_process = neighbors.values().map(|one| &one.processes).filter(|names| !names.is_empty());
+        let first = with_process.next();
+        with_process.any(|names| Some(names) != first)
     }
 
     /// The lines that send the neighbor at `address` End-of-RIB (RFC 4724, section 2), one a family. ExaBGP sends it by itself to

@@ -94,23 +94,14 @@ impl Neighborhood {
         true
     }
 
-    /// Whether ExaBGP gives some neighbors to other API processes, so that it can't be told for certain
-    /// which are ours. ExaBGP tells a process nowhere what it is called.
+    /// Whether it can't be told for certain which neighbors are ours.
     pub(super) fn is_ambiguous(&self) -> bool {
-        let mut with_process =
-            self.configured.values().map(|one| &one.processes).filter(|names| !names.is_empty());
-        let first = with_process.next();
-        self.selected.is_empty() && with_process.any(|names| Some(names) != first)
+        self.selected.is_empty() && Configured::is_ambiguous(&self.configured)
     }
 
     /// The neighbors that we may and want to speak to.
     fn ours(&self) -> impl Iterator<Item = IpAddr> {
-        let any_process = self.configured.values().any(|one| !one.processes.is_empty());
-        let configured = self
-            .configured
-            .iter()
-            .filter(move |(_, one)| !any_process || !one.processes.is_empty())
-            .map(|(&address, _)| address);
+        let configured = Configured::of_an_api(&self.configured).map(|(address, _)| address);
         // Sessions that ExaBGP accepts from a range of addresses stand in no configuration.
         let dynamic = self.told.keys().copied().filter(|address| !self.configured.contains_key(address));
         configured

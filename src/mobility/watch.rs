@@ -10,10 +10,9 @@ use crate::route::Rung;
 /// that takes longer costs such a route two updates, and no packet.
 const BLINK: Duration = Duration::from_secs(1);
 
-/// For how long after this process stood still longer than a lease nothing counts, and after any standstill no event that
-/// ends a VM. Whatever stopped it may have stopped libvirtd too, which
-/// then goes on telling for a moment how things were before; and a host that is awake again can wait that long, because
-/// `unsure` serves a VM that runs nowhere else.
+/// For how long after this process stood still longer than a lease nothing counts, and after any standstill no event by which a
+/// VM ends. Whatever stopped it may have stopped libvirtd too, which then goes on telling for a moment how things were before;
+/// and a host that is awake again can wait that long, because `unsure` serves a VM that runs nowhere else.
 const WAKING: Duration = Duration::from_secs(5);
 
 /// What its silence has just come to.
@@ -206,6 +205,11 @@ impl Watch {
 
     fn blind_at(&self) -> Option<Instant> {
         self.disconnected_at.map(|at| at + BLINK)
+    }
+
+    /// Whether it has been silent for its lease.
+    pub(super) fn is_lease_over(&self, now: Instant) -> bool {
+        self.lease_ends() <= now
     }
 
     fn lease_ends(&self) -> Instant {

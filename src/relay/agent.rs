@@ -95,7 +95,7 @@ impl Relay {
         self.vigil.came(welcome.silence_ms.map(Duration::from_millis), now);
         self.refused = None;
         self.wills.stop();
-        self.ends.agent_came();
+        self.end_of_rib.agent_came();
         // What an earlier agent asked, and what was left of the wills: this one finds out for itself.
         self.to_exabgp.abandon();
         self.effects.notices.push(Notice::AgentCame);
@@ -112,7 +112,7 @@ impl Relay {
     fn obey(&mut self, message: ToRelay, now: Instant) {
         match message {
             ToRelay::Commands(text) => {
-                self.ends.agent_wrote(&text);
+                self.end_of_rib.agent_wrote(&text);
                 self.to_exabgp.buffer().extend_from_slice(text.as_bytes());
                 if self.to_exabgp().len() > Self::MAX_TO_EXABGP {
                     self.to_exabgp.abandon();

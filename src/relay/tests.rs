@@ -2,7 +2,7 @@
 
 mod anything;
 mod demotion;
-mod ends;
+mod end_of_rib;
 mod silence;
 
 use std::time::Duration;

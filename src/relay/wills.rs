@@ -6,12 +6,13 @@
 //! when it returns is dropped by the fence that its session begins with. Behind the last wills nobody will announce anything
 //! more: neighbors that are owed End-of-RIB are sent it, by what ExaBGP's configuration says of each.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::ends::Ends;
+use super::end_of_rib::EndOfRib;
 use super::ledger::{Change, Ledger, Stage};
-use crate::exabgp::{Reading, Reply, Told};
+use crate::exabgp::{Configured, Reading, Reply, Told};
 use crate::route::Prefix;
 
 /// The most lines that are not acknowledged, but for a will of more lines.
@@ -56,6 +57,12 @@ pub(super) struct Next {
     pub(super) finished: Option<(Stage, usize, usize)>,
     /// So many End-of-RIB lines are written.
     pub(super) ends: usize,
+}
+
+/// The neighbors that are certainly ours: to end the RIB of one to whom somebody else speaks would take that one's routes away.
+fn ours(neighbors: &BTreeMap<IpAddr, Configured>) -> impl Iterator<Item = (IpAddr, &Configured)> {
+    let certain = !Configured::is_ambiguous(neighbors);
+    Configured::of_an_api(neighbors).filter(move |_| certain)
 }
 
 impl Wills {
@@ -107,18 +114,18 @@ impl Wills {
         &mut self,
         reply: &Reply,
         ledger: &mut Ledger,
-        ends: &mut Ends,
+        end_of_rib: &mut EndOfRib,
         now: Instant,
     ) -> Next {
         let mut next = Next::default();
         match (&mut self.phase, reply) {
             (Phase::Fencing { header, .. }, Reply::SummaryHeader) => *header = true,
             (Phase::Fencing { header: true, .. }, Reply::SummaryRow(address, state)) => {
-                ends.heard(Told { address: *address, numbers: None, state: *state });
+                end_of_rib.heard(Told { address: *address, numbers: None, state: *state });
             }
             (Phase::Fencing { header: true, .. }, Reply::Done) => {
-                ends.listed();
-                self.tell(ledger, ends, now, &mut next);
+                end_of_rib.listed();
+                self.tell(ledger, end_of_rib, now, &mut next);
             }
             (Phase::Telling { lines, since }, Reply::Done | Reply::Error) => {
                 *since = now;
@@ -133,7 +140,7 @@ impl Wills {
                     }
                 }
                 if lines.is_empty() {
-                    self.tell(ledger, ends, now, &mut next);
+                    self.tell(ledger, end_of_rib, now, &mut next);
                 }
             }
             (Phase::Configuring { reading, since }, Reply::Configuration(line)) => {
@@ -141,9 +148,10 @@ impl Wills {
                 reading.take(line.clone());
             }
             (Phase::Configuring { reading, .. }, Reply::Done) => {
-                let neighbors = reading.end().unwrap_or_default();
-                let owed = ends.take();
-                let owed = owed.iter().filter_map(|address| Some((*address, neighbors.get(address)?)));
+                // Else it is the answer to something that was asked before, and ours is waited for.
+                let Some(neighbors) = reading.end() else { return next };
+                let owed = end_of_rib.take();
+                let owed = ours(&neighbors).filter(|(address, _)| owed.contains(address));
                 for line in owed.flat_map(|(address, neighbor)| neighbor.ends_of_rib(address)) {
                     next.write.push_str(&line);
                     next.write.push('\n');
@@ -176,7 +184,7 @@ impl Wills {
     }
 
     /// The next chunk, if one is left.
-    fn tell(&mut self, ledger: &Ledger, ends: &Ends, now: Instant, next: &mut Next) {
+    fn tell(&mut self, ledger: &Ledger, end_of_rib: &EndOfRib, now: Instant, next: &mut Next) {
         let Some(stage) = self.stage else { return };
         let mut lines = VecDeque::new();
         for (prefix, will) in ledger.lines(stage) {
@@ -193,8 +201,8 @@ impl Wills {
             self.phase = Phase::Telling { lines, since: now };
             return;
         }
-        next.finished = Some((stage, self.told, self.refused));
-        if stage == Stage::LeaseEnded && ends.are_due() {
+        next.finished = Some((stage, std::mem::take(&mut self.told), std::mem::take(&mut self.refused)));
+        if stage == Stage::LeaseEnded && end_of_rib.is_due() {
             next.write.push_str("show neighbor configuration\n");
             self.phase = Phase::Configuring { reading: Reading::default(), since: now };
         } else {

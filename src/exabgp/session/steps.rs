@@ -189,14 +189,16 @@ fn lines(step: &Step, neighborhood: &Neighborhood) -> impl Iterator<Item = Strin
 }
 
 /// What a relay is to know before `step` is carried out. Should no agent come back, a route on `arrived` falls to
-/// `active` soon, one that is announced falls to its last will, and a withdraw is repeated: one that met its announce in a session's first batch had no effect.
+/// `active` soon, one that is announced falls to its last will, and a withdraw is repeated: one that met its announce in
+/// a session's first batch had no effect.
 pub(super) fn keep(step: &Step, neighborhood: &Neighborhood) -> Keep {
     let (rung, demotion, will) = match step {
         Step::Announce(route) => {
-            (Some(route.rung.number()), route.demotion(), route.last_will().map(Step::Announce))
+            (Some(route.rung.number()), route.demotion(), Step::Announce(route.last_will()))
         }
-        Step::Withdraw { .. } => (None, None, Some(step.clone())),
+        Step::Withdraw { .. } => (None, None, step.clone()),
     };
-    let text = |step: Option<Step>| step.iter().flat_map(|step| lines(step, neighborhood)).collect();
-    Keep { prefix: step.prefix(), rung, demotion: text(demotion.map(Step::Announce)), will: text(will) }
+    let demotion = demotion.map(Step::Announce);
+    let demotion = demotion.iter().flat_map(|step| lines(step, neighborhood)).collect();
+    Keep { prefix: step.prefix(), rung, demotion, will: lines(&will, neighborhood).collect() }
 }

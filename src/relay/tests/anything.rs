@@ -45,7 +45,12 @@ struct World {
     partial: Vec<u8>,
     /// Prefixes whose will ExaBGP was told and has acknowledged since it was kept.
     fallen: BTreeMap<u32, bool>,
+    /// End-of-RIB was ordered.
+    ended: bool,
 }
+
+const CONFIGURATION: &str =
+    "neighbor 10.255.0.2 {\n  manual-eor true;\n  family {\n    ipv4 unicast;\n  }\n}\n\n";
 
 impl World {
     fn exabgp_reads(&mut self, length: usize) {
@@ -59,8 +64,11 @@ impl World {
             for (number, fallen) in &mut self.fallen {
                 *fallen |= line == will(*number);
             }
-            if line == "show neighbor summary" {
-                self.bench.says(SUMMARY);
+            self.ended |= line.ends_with("announce eor ipv4 unicast");
+            match line.as_str() {
+                "show neighbor summary" => self.bench.says(SUMMARY),
+                "show neighbor configuration" => self.bench.says(CONFIGURATION),
+                _ => {}
             }
             self.bench.says("done\n");
         }
@@ -118,14 +126,16 @@ proptest! {
     fn memory_is_bounded_and_every_route_falls_when_no_agent_comes_back(
         happenings in proptest::collection::vec(happening(), 0..80),
     ) {
-        let mut world = World { bench: Bench::new(), partial: Vec::new(), fallen: BTreeMap::new() };
+        let mut world = World { bench: Bench::new(), partial: Vec::new(), fallen: BTreeMap::new(), ended: false };
         for happening in happenings {
             world.happens(happening);
             prop_assert!(world.bench.relay.to_agent().len() <= Relay::MAX_TO_AGENT);
             prop_assert!(world.bench.relay.to_exabgp().len() <= Relay::MAX_TO_EXABGP);
         }
-        // No agent any more, and an ExaBGP that reads and answers.
+        // No agent any more, and an ExaBGP that reads and answers, of which a session has come up.
         world.bench.dies();
+        world.bench.says(&format!("{}\n{STATE}\n", STATE.replace(r#""state": "up""#, r#""state": "down""#)));
+        world.ended = false;
         for _ in 0..200 {
             world.bench.pass(Duration::from_secs(10));
             world.exabgp_reads(usize::MAX);
@@ -134,6 +144,7 @@ proptest! {
             world.fallen.iter().filter(|(_, fallen)| !**fallen).map(|(number, _)| number).collect();
         prop_assert!(standing.is_empty(), "{standing:?} still stand as they were");
         prop_assert_eq!(world.bench.relay.deadline(), None, "there is nothing left to do");
+        prop_assert!(world.ended);
         prop_assert_eq!(Stage::ALL.map(|stage| world.bench.relay.ledger().due(stage)), [0, 0]);
     }
 }

@@ -11,14 +11,14 @@ use crate::exabgp::{NeighborState, Told};
 
 /// The neighbors, as far as it is known which of them are up.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(super) struct EndOfRib {
     up: BTreeSet<IpAddr>,
     owed: BTreeSet<IpAddr>,
     /// ExaBGP was asked which are up, of which a relay that it starts anew hears nothing else.
     asked: bool,
 }
 
-impl Ends {
+impl EndOfRib {
     /// The most neighbors that are known.
     const MAX: usize = 1_024;
 
@@ -54,7 +54,7 @@ impl Ends {
     }
 
     /// Whether one may be owed it.
-    pub(super) fn are_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         !self.asked || !self.owed.is_empty()
     }
 

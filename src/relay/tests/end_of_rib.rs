@@ -136,16 +136,49 @@ fn an_exabgp_that_does_not_answer_is_asked_again() {
     assert_eq!(bench.at_exabgp(), ENDS);
 }
 
-/// It asks once, and is not kept busy by it.
+/// ExaBGP was silent for longer than it is waited for, and then answers what it was asked twice.
 #[test]
-fn an_answer_that_is_none_ends_it() {
+fn an_answer_to_what_was_asked_before_is_not_taken_for_the_configuration() {
     let mut bench = Bench::new();
     bench.says(&state("10.255.0.2", "up"));
     bench.at_exabgp();
     bench.pass(LEASE);
     assert_eq!(bench.at_exabgp(), ASKED);
+    bench.pass(Duration::from_secs(10));
+    assert_eq!(bench.at_exabgp(), ASKED);
     bench.says(&format!("{SUMMARY}done\n"));
     assert_eq!(bench.at_exabgp(), CONFIGURATION_ASKED);
-    bench.says("error\ndone\n");
-    assert_eq!((bench.at_exabgp(), bench.relay.deadline()), (vec![], None));
+    bench.says(&format!("{SUMMARY}done\n{CONFIGURATION}"));
+    assert_eq!(bench.at_exabgp(), ENDS);
+}
+
+#[test]
+fn neighbors_that_others_may_speak_to_are_left_alone() {
+    let with = |first: &str, second: &str| {
+        let api = |name: &str| {
+            if name.is_empty() {
+                String::new()
+            } else {
+                format!("  api {{\n    processes [ {name} ];\n  }}\n")
+            }
+        };
+        let mut sections = CONFIGURATION.splitn(2, "}\n\n");
+        let (one, other) = (sections.next().unwrap(), sections.next().unwrap());
+        let other = other.replacen("}\n\ndone", &format!("{}}}\n\ndone", api(second)), 1);
+        format!("{one}{}}}\n\n{other}", api(first))
+    };
+    // A process of its own each; one has none; both have the same.
+    for (first, second, ends) in [("a", "b", false), ("", "b", false), ("a", "", true), ("a", "a", true)] {
+        let mut bench = Bench::new();
+        bench.says(&(state("10.255.0.2", "up") + &state("10.255.0.3", "up")));
+        bench.at_exabgp();
+        bench.pass(LEASE);
+        assert_eq!(bench.at_exabgp(), ASKED);
+        bench.says(&format!("{SUMMARY}done\n"));
+        assert_eq!(bench.at_exabgp(), CONFIGURATION_ASKED);
+        bench.says(&with(first, second));
+        assert_eq!(bench.at_exabgp() == ENDS, ends, "{first} {second}");
+        bench.says("done\ndone\n");
+        assert_eq!(bench.relay.deadline(), None);
+    }
 }
