@@ -233,8 +233,7 @@ impl Plan {
                 entry.failure = None;
                 entry.withdrawn_once = false;
                 let withdrawn_at = self.sessions.announced(prefix);
-                let nudged = std::mem::take(&mut entry.nudge)
-                    && entry.desired.as_ref().is_some_and(|desired| desired.nudged() == route);
+                let nudged = std::mem::take(&mut entry.nudge);
                 entry.held = Held::Route(route);
                 entry.repeat_at = None;
                 entry.replaced = withdrawn_at.max(entry.told_at.replace(now));

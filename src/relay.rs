@@ -151,7 +151,7 @@ impl Relay {
     /// Begins with what a predecessor left in the ledger, in this life of ExaBGP or in an earlier one.
     pub fn new(identity: Identity, ledger: Ledger, now: Instant) -> Self {
         let mut to_exabgp = Outbox::default();
-        // EndOfRib what a predecessor left half-written.
+        // Ends what a predecessor left half-written.
         to_exabgp.buffer().extend_from_slice(b"# roamd relay\n");
         Self {
             identity,

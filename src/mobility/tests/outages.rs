@@ -71,6 +71,18 @@ fn after_a_standstill_a_list_counts_from_the_moment_for_which_one_is_asked() {
 }
 
 #[test]
+fn the_lease_is_over_when_libvirt_has_been_silent_for_as_long_and_not_because_of_a_standstill() {
+    let mut host = Host::empty();
+    let lease = Duration::from_secs(60);
+    host.mobility.libvirt_lost(host.now);
+    assert!(!host.mobility.is_lease_over(host.now + lease.saturating_sub(MOMENT)));
+    assert!(host.mobility.is_lease_over(host.now + lease));
+    host.mobility.stood_still(host.now + lease);
+    assert!(host.mobility.is_lapsed());
+    assert!(!host.mobility.is_lease_over(host.now + lease));
+}
+
+#[test]
 fn a_vm_that_is_gone_when_its_host_goes_on_is_withdrawn_at_once() {
     let mut host = arrived();
     host.now += Duration::from_secs(90);

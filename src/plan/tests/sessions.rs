@@ -97,8 +97,10 @@ fn a_route_that_was_replaced_while_a_neighbor_was_away_is_announced_once_more() 
     let stands = |plan: &Plan| {
         plan.is_settled() && plan.progress(prefix(1)) == Some(Progress::Announced(&route(1, Rung::Leaving)))
     };
+    assert_eq!(plan.take_again(), []);
     plan.session_up(up, Some(later(now, AWAY)));
     plan.away_since(None);
+    assert_eq!((plan.take_again(), plan.take_again()), (vec![prefix(1)], vec![]));
     assert_eq!(plan.next(later(up, 600)), []);
     let nudged = Step::Announce(route(1, Rung::Leaving).nudged());
     assert_eq!(plan.next(later(up, 601)), [nudged]);
@@ -214,6 +216,44 @@ fn what_is_in_doubt_as_a_session_comes_up_is_announced_once_more() {
     assert_eq!(plan.next(later(now, 160_801)), [Step::Announce(route(1, Rung::Arrived).nudged())]);
 }
 
+/// Of the route, what it took the place of was told long before.
+#[test]
+fn what_comes_out_of_a_doubt_while_a_session_sends_its_first_batch_is_announced_once_more() {
+    let now = Instant::now();
+    for (open, up, repeats) in [(true, true, 1), (false, true, 0), (true, false, 0)] {
+        let mut plan = announced(now);
+        if open {
+            plan.want([], vec![route(1, Rung::Leaving)]);
+            assert_eq!(plan.next(later(now, 500)).len(), 1);
+        }
+        plan.in_doubt();
+        if up {
+            plan.session_up(later(now, 1_000), Some(later(now, 900)));
+        }
+        let held = if open { Rung::Leaving } else { Rung::Active };
+        plan.ready(vec![found(1, held)], &BTreeMap::new(), later(now, 1_100));
+        assert_eq!(plan.next(later(now, 99_999)).len(), repeats, "{open} {up}");
+    }
+}
+
+/// What it took the place of, and when, is known of a route that was not.
+#[test]
+fn what_was_in_doubt_while_a_neighbor_was_away_is_announced_once_more() {
+    let now = Instant::now();
+    for (open, repeats) in [(true, 1), (false, 0)] {
+        let mut plan = announced(now);
+        if open {
+            plan.want([], vec![route(1, Rung::Leaving)]);
+            assert_eq!(plan.next(later(now, 500)).len(), 1);
+        }
+        plan.in_doubt();
+        let held = if open { Rung::Leaving } else { Rung::Active };
+        plan.ready(vec![found(1, held)], &BTreeMap::new(), later(now, 600));
+        plan.session_up(later(now, 10_000), Some(later(now, 400)));
+        assert_eq!(plan.next(later(now, 99_999)).len(), repeats, "{open}");
+    }
+}
+
 #[test]
 fn a_route_that_an_agent_found_while_a_neighbor_was_away_may_have_replaced_another() {
     let now = Instant::now();
@@ -241,6 +281,7 @@ fn what_is_changed_while_a_sessions_first_batch_is_sent_is_said_again_behind_it(
     assert_eq!(acknowledge(&mut plan, later(up, 100)).len(), 5);
     plan.want([], vec![route(2, Rung::Standby), route(201, Rung::Active)]);
     assert_eq!(acknowledge(&mut plan, later(up, 250)).len(), 2);
+    assert_eq!(plan.take_again(), [2, 3, 2, 201].map(prefix), "as it was found");
     assert_eq!(plan.next(later(up, 799)), [], "200 routes take 200 ms, and the machine may be slow");
     let due = |plan: &mut Plan, at| plan.next(later(up, at)).iter().map(Step::prefix).collect::<Vec<_>>();
     assert_eq!(due(&mut plan, 800), [1, 3].map(prefix));
