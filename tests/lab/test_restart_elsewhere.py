@@ -83,6 +83,9 @@ def test_a_host_that_freezes_with_its_link_up_loses_its_routes_by_bfd_and_its_vm
         on_rung(lab, target, "active")
         recording.did(f"{source} goes on")
         lab.thaw(source)
+        # Until its agent has noticed it answers as before, and as long as there is no session the route is the other's alone.
+        for switch in lab.topology.switches(source):
+            lab.connected(switch)
         lab.ready(source)
         converged(lab, target)
     # ExaBGP, which goes on too, begins its new session with what it last knew; its relay says otherwise as soon as it runs.
