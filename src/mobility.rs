@@ -225,35 +225,6 @@ impl Mobility {
         effects
     }
 
-    /// There is no connection to libvirt from `at` on.
-    pub fn libvirt_lost(&mut self, at: Instant) {
-        self.watch.lost(at);
-    }
-
-    /// Before this agent's life nobody has watched libvirt since `since`: its lease runs from there. An agent that is
-    /// started again and again, while libvirt is away, must not keep a route for ever.
-    pub fn unwatched(&mut self, since: Instant) {
-        self.watch.unwatched(since);
-    }
-
-    /// Whether what is known of the VMs is as libvirt tells it at `now`.
-    pub fn vouches(&self, now: Instant) -> bool {
-        self.watch.vouches(now)
-    }
-
-    /// This process stood still for a while, until `now`: an end of a VM of which it hears in the next moments may be long past,
-    /// and the VM run again. Until libvirt has told how it is now, no route is taken away.
-    pub fn woke(&mut self, now: Instant) {
-        self.watch.woke(now);
-    }
-
-    /// This process stood still for longer than a lease, until `now`. Nothing stays above `unsure` until libvirt is listed
-    /// anew, a few seconds later.
-    pub fn stood_still(&mut self, now: Instant) -> Effects {
-        self.watch.stood_still(now);
-        Effects { touched: self.everyone(), ..Effects::default() }
-    }
-
     /// Time passes: VMs settle, libvirt stays away, its lease runs out.
     pub fn tick(&mut self, now: Instant) -> Effects {
         let mut effects = Effects::default();
@@ -284,26 +255,6 @@ impl Mobility {
         let settle = self.config.mobility.settle;
         let settling = self.tracks.values().filter_map(|track| track.settles_at(settle)).min();
         [settling, self.watch.deadline()].into_iter().flatten().min()
-    }
-
-    /// Whether libvirt has been silent for its lease at `now`, from when on what it told last is not relied on.
-    pub fn is_lease_over(&self, now: Instant) -> bool {
-        self.watch.is_lease_over(now)
-    }
-
-    /// Whether libvirt has been listed in this agent's life.
-    pub const fn is_listed(&self) -> bool {
-        self.watch.is_listed()
-    }
-
-    /// Whether libvirt has been unreachable for so long that nothing is on `arrived`.
-    pub const fn is_blind(&self) -> bool {
-        self.watch.is_blind()
-    }
-
-    /// Whether libvirt has been unreachable for longer than its lease.
-    pub const fn is_lapsed(&self) -> bool {
-        self.watch.is_lapsed()
     }
 
     /// The configured VMs that are here, or of which something stood before this agent.

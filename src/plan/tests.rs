@@ -1,6 +1,7 @@
 //! What is sent, in which order, and what is believed of it.
 
 mod convergence;
+mod doubts;
 mod sessions;
 mod urgency;
 mod wire;
@@ -8,7 +9,7 @@ mod wire;
 use std::sync::Arc;
 
 use super::*;
-use crate::route::{Asn, AttributeOverrides, Ladder, Mark};
+use crate::route::{Asn, AttributeOverrides, Attributes, Ladder, Mark, NextHop};
 use crate::vm::VmName;
 
 fn prefix(number: u8) -> Prefix {
@@ -76,6 +77,14 @@ fn announced(now: Instant) -> Plan {
     let mut plan = ready();
     plan.want([], vec![route(1, Rung::Active)]);
     acknowledge(&mut plan, now);
+    plan
+}
+
+/// A plan of which so many routes are announced.
+fn announced_many(number: u8, now: Instant) -> Plan {
+    let mut plan = ready();
+    plan.want([], (1..=number).map(|number| route(number, Rung::Active)).collect());
+    while !acknowledge(&mut plan, now).is_empty() {}
     plan
 }
 

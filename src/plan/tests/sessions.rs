@@ -12,10 +12,10 @@ fn withdrawn(now: Instant) -> Plan {
 }
 
 /// When a neighbor is away from on in [`replaced`], in milliseconds.
-const AWAY: u64 = 150_000;
+pub(super) const AWAY: u64 = 150_000;
 
 /// A plan of which one route, while a neighbor was away, was announced on `Standby`, and then on `rung`.
-fn replaced(now: Instant, rung: Rung) -> Plan {
+pub(super) fn replaced(now: Instant, rung: Rung) -> Plan {
     let mut plan = announced(now);
     plan.away_since(Some(later(now, AWAY)));
     for (rung, at) in [(Rung::Standby, AWAY), (rung, AWAY + 10_000)] {
@@ -183,96 +183,11 @@ fn a_route_that_every_neighbor_was_seen_to_be_told_is_not_announced_once_more() 
     assert_eq!(plan.next(later(up, 99_999)), []);
 }
 
-#[test]
-fn a_route_that_is_to_be_announced_once_more_is_also_when_the_table_is_read_anew() {
-    let now = Instant::now();
-    let up = later(now, 160_100);
-    // Before it was due, when it waited to be sent, and when it was on its way.
-    for (doubt, taken) in [(100, false), (601, false), (601, true)] {
-        let mut plan = replaced(now, Rung::Leaving);
-        plan.session_up(up, Some(later(now, AWAY)));
-        if taken {
-            assert_eq!(plan.next(later(up, doubt)).len(), 1);
-        }
-        plan.in_doubt();
-        plan.ready(vec![found(1, Rung::Leaving)], &BTreeMap::new(), later(up, doubt));
-        let due = if doubt == 100 { 700 } else { 1_201 };
-        assert_eq!(plan.next(later(up, due - 1)), [], "{doubt} {taken}");
-        let steps = plan.next(later(up, due + 1));
-        assert_eq!(steps, [Step::Announce(route(1, Rung::Leaving).nudged())], "{doubt} {taken}");
-    }
-}
-
-#[test]
-fn what_is_in_doubt_as_a_session_comes_up_is_announced_once_more() {
-    let now = Instant::now();
-    let mut plan = replaced(now, Rung::Leaving);
-    plan.want([], vec![route(1, Rung::Arrived)]);
-    assert_eq!(plan.next(later(now, 160_050)).len(), 1);
-    plan.in_doubt();
-    plan.session_up(later(now, 160_100), Some(later(now, AWAY)));
-    plan.ready(vec![found(1, Rung::Arrived)], &BTreeMap::new(), later(now, 160_200));
-    assert_eq!(plan.next(later(now, 160_799)), []);
-    assert_eq!(plan.next(later(now, 160_801)), [Step::Announce(route(1, Rung::Arrived).nudged())]);
-}
-
-/// Of the route, what it took the place of was told long before.
-#[test]
-fn what_comes_out_of_a_doubt_while_a_session_sends_its_first_batch_is_announced_once_more() {
-    let now = Instant::now();
-    for (open, up, repeats) in [(true, true, 1), (false, true, 0), (true, false, 0)] {
-        let mut plan = announced(now);
-        if open {
-            plan.want([], vec![route(1, Rung::Leaving)]);
-            assert_eq!(plan.next(later(now, 500)).len(), 1);
-        }
-        plan.in_doubt();
-        if up {
-            plan.session_up(later(now, 1_000), Some(later(now, 900)));
-        }
-        let held = if open { Rung::Leaving } else { Rung::Active };
-        plan.ready(vec![found(1, held)], &BTreeMap::new(), later(now, 1_100));
-        assert_eq!(plan.next(later(now, 99_999)).len(), repeats, "{open} {up}");
-    }
-}
-
-/// What it took the place of, and when, is known of a route that was not.
-#[test]
-fn what_was_in_doubt_while_a_neighbor_was_away_is_announced_once_more() {
-    let now = Instant::now();
-    for (open, repeats) in [(true, 1), (false, 0)] {
-        let mut plan = announced(now);
-        if open {
-            plan.want([], vec![route(1, Rung::Leaving)]);
-            assert_eq!(plan.next(later(now, 500)).len(), 1);
-        }
-        plan.in_doubt();
-        let held = if open { Rung::Leaving } else { Rung::Active };
-        plan.ready(vec![found(1, held)], &BTreeMap::new(), later(now, 600));
-        plan.session_up(later(now, 10_000), Some(later(now, 400)));
-        assert_eq!(plan.next(later(now, 99_999)).len(), repeats, "{open}");
-    }
-}
-
-#[test]
-fn a_route_that_an_agent_found_while_a_neighbor_was_away_may_have_replaced_another() {
-    let now = Instant::now();
-    for (away_since, steps) in [(Some(now), 1), (Some(later(now, 1)), 0), (None, 0)] {
-        let mut plan = Plan::new(Some(REPEAT));
-        plan.want([], vec![route(1, Rung::Active)]);
-        plan.ready(vec![found(1, Rung::Active)], &BTreeMap::new(), now);
-        plan.session_up(later(now, 1), away_since);
-        assert_eq!(plan.next(later(now, 99_999)).len(), steps, "{away_since:?}");
-    }
-}
-
 /// What is told while the first batch of a session is being sent lies in the second.
 #[test]
 fn what_is_changed_while_a_sessions_first_batch_is_sent_is_said_again_behind_it() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], (1..=200).map(|number| route(number, Rung::Active)).collect());
-    while !acknowledge(&mut plan, now).is_empty() {}
+    let mut plan = announced_many(200, now);
     let up = later(now, 10_000);
     plan.session_up(up, None);
     plan.want([prefix(1)], vec![]);
@@ -306,9 +221,7 @@ fn what_is_changed_when_a_sessions_first_batch_is_sent_is_told_once() {
 #[test]
 fn a_session_that_comes_up_does_not_shorten_the_time_of_another() {
     let now = Instant::now();
-    let mut plan = ready();
-    plan.want([], (1..=200).map(|number| route(number, Rung::Active)).collect());
-    while !acknowledge(&mut plan, now).is_empty() {}
+    let mut plan = announced_many(200, now);
     let up = later(now, 10_000);
     plan.session_up(up, None);
     plan.want((3..=200).map(prefix), vec![]);
@@ -358,30 +271,6 @@ fn a_false_route_that_a_new_table_shows_is_withdrawn_at_once() {
     plan.ready(vec![found(1, Rung::Active)], &BTreeMap::new(), now);
     plan.session_up(later(now, 700), None);
     assert_eq!(plan.next(later(now, 700)), [withdraw(1, None)]);
-}
-
-#[test]
-fn nothing_new_is_sent_while_steps_are_in_doubt() {
-    let now = Instant::now();
-    let mut plan = ready();
-    plan.in_doubt();
-    plan.want([], vec![route(1, Rung::Active)]);
-    assert_eq!(plan.next(now), []);
-    plan.ready(Vec::new(), &BTreeMap::new(), now);
-    assert_eq!(plan.next(now), [announce(1, Rung::Active)]);
-}
-
-#[test]
-fn a_prefix_that_an_agent_has_just_withdrawn_is_announced_twice_by_the_next_one() {
-    let now = Instant::now();
-    for (rung, steps) in [(None, 1), (Some(Rung::Active), 0)] {
-        let mut plan = Plan::new(Some(REPEAT));
-        plan.want([], vec![route(1, Rung::Arrived)]);
-        plan.ready(Vec::new(), &[(prefix(1), rung)].into(), now);
-        assert_eq!(acknowledge(&mut plan, now), [announce(1, Rung::Arrived)]);
-        plan.session_up(later(now, 100), Some(now));
-        assert_eq!(plan.next(later(now, 99_999)).len(), steps, "{rung:?}");
-    }
 }
 
 #[test]

@@ -15,6 +15,13 @@ fn state(neighbor: &str, state: &str) -> String {
         + "\n"
 }
 
+/// ExaBGP answers the fence, and is asked for its configuration.
+fn exabgp_lists(bench: &mut Bench) {
+    assert_eq!(bench.at_exabgp(), ASKED);
+    bench.says(&format!("{SUMMARY}done\n"));
+    assert_eq!(bench.at_exabgp(), CONFIGURATION_ASKED);
+}
+
 /// ExaBGP answers with the neighbors that are up, and with its configuration.
 fn exabgp_shows(bench: &mut Bench, up: &[&str]) {
     assert_eq!(bench.at_exabgp(), ASKED);
@@ -128,9 +135,7 @@ fn an_exabgp_that_does_not_answer_is_asked_again() {
     bench.says(&state("10.255.0.2", "up"));
     bench.at_exabgp();
     bench.pass(LEASE);
-    assert_eq!(bench.at_exabgp(), ASKED);
-    bench.says(&format!("{SUMMARY}done\n"));
-    assert_eq!(bench.at_exabgp(), CONFIGURATION_ASKED);
+    exabgp_lists(&mut bench);
     bench.pass(Duration::from_secs(10));
     exabgp_shows(&mut bench, &["10.255.0.2"]);
     assert_eq!(bench.at_exabgp(), ENDS);
@@ -145,9 +150,7 @@ fn an_answer_to_what_was_asked_before_is_not_taken_for_the_configuration() {
     bench.pass(LEASE);
     assert_eq!(bench.at_exabgp(), ASKED);
     bench.pass(Duration::from_secs(10));
-    assert_eq!(bench.at_exabgp(), ASKED);
-    bench.says(&format!("{SUMMARY}done\n"));
-    assert_eq!(bench.at_exabgp(), CONFIGURATION_ASKED);
+    exabgp_lists(&mut bench);
     bench.says(&format!("{SUMMARY}done\n{CONFIGURATION}"));
     assert_eq!(bench.at_exabgp(), ENDS);
 }
@@ -173,9 +176,7 @@ fn neighbors_that_others_may_speak_to_are_left_alone() {
         bench.says(&(state("10.255.0.2", "up") + &state("10.255.0.3", "up")));
         bench.at_exabgp();
         bench.pass(LEASE);
-        assert_eq!(bench.at_exabgp(), ASKED);
-        bench.says(&format!("{SUMMARY}done\n"));
-        assert_eq!(bench.at_exabgp(), CONFIGURATION_ASKED);
+        exabgp_lists(&mut bench);
         bench.says(&with(first, second));
         assert_eq!(bench.at_exabgp() == ENDS, ends, "{first} {second}");
         bench.says("done\ndone\n");
